@@ -1,0 +1,493 @@
+/*
+ * tarn: an embeddable key-value store.
+ *
+ * What not to do
+ *   - Do not pass a struct that was not zeroed. Every options struct begins with its size; start
+ *     from `struct tarn_options options = {.size = sizeof options};`. A field that is zero means
+ *     its default.
+ *   - Do not use a slice after the buffer or pin that holds it has changed, and do not write
+ *     through one.
+ *   - Do not keep a pin or a cursor longer than you need it: tarn_close() and
+ *     tarn_namespace_drop() fail with TARN_BUSY while one is held.
+ *   - Do not treat TARN_KEY_NOT_FOUND as a failure of the store, nor any other negative status as
+ *     an absent key.
+ *
+ * Conventions that hold for every function below
+ *   - It returns TARN_OK (0) or a negative status. Outputs come last and are untouched on failure,
+ *     unless said.
+ *   - An output that the caller has no use for may be NULL.
+ *   - Keys and values are bytes with a length (struct tarn_slice). Arguments are read during the
+ *     call only.
+ *   - Every function may be called by any thread at any time, unless said. A tarn_buf, a tarn_pin,
+ *     a tarn_cursor and a tarn_batch that is being built belong to one thread at a time.
+ *   - Reads take no lock. Writes lock one shard (a batch: the shards of its keys) and wait for it
+ *     at most the namespace's lock_timeout_ms. Nothing else blocks, unless said.
+ *   - TARN_INVALID_ARGUMENT is returned for a NULL where an object is needed and for a field out of
+ *     its range; TARN_CLOSED for a handle whose store was closed; TARN_NAMESPACE_DROPPED for a
+ *     handle whose namespace was dropped; TARN_NO_MEMORY where memory ran out. Then nothing has
+ *     changed. These four are not repeated at each function.
+ *   - The library never prints, logs, exits, or installs a signal handler.
+ */
+#ifndef TARN_H
+#define TARN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(TARN_BUILD)
+#define TARN_API __attribute__((visibility("default")))
+#else
+#define TARN_API
+#endif
+
+/* Bounds that hold for every store. */
+#define TARN_KEY_BYTES_MAX   ((size_t)64 * 1024)
+#define TARN_VALUE_BYTES_MAX ((size_t)1024 * 1024 * 1024)
+#define TARN_BATCH_BYTES_MAX ((size_t)1024 * 1024 * 1024)
+#define TARN_NAME_BYTES_MAX  255
+#define TARN_SHARDS_MAX      4096
+
+/* ------------------------------------------------------------------------------------------
+ * Status
+ */
+
+/* X(name, number, message): the one list of what a call can return. */
+#define TARN_STATUS_LIST(X)                                                                        \
+    X(TARN_OK, 0, "done")                                                                          \
+    X(TARN_KEY_NOT_FOUND, -1, "the key is not in the namespace")                                   \
+    X(TARN_KEY_EXISTS, -2, "the key is in the namespace already")                                  \
+    X(TARN_CONDITION_FAILED, -3, "the record is not the one that was expected")                    \
+    X(TARN_NOT_A_COUNTER, -4, "the record does not hold a counter")                                \
+    X(TARN_COUNTER_OVERFLOW, -5, "the counter would leave the range of 64 bits")                   \
+    X(TARN_CURSOR_END, -6, "the cursor has returned every key")                                    \
+    X(TARN_KEY_INVALID, -10, "a key has at least one byte")                                        \
+    X(TARN_KEY_TOO_LARGE, -11, "the key is larger than a key may be")                              \
+    X(TARN_VALUE_TOO_LARGE, -12, "the value is larger than the namespace allows")                  \
+    X(TARN_BATCH_TOO_LARGE, -13, "the batch is larger than a batch may be")                        \
+    X(TARN_NAME_INVALID, -14, "a name is 1 to 255 bytes of UTF-8 without control characters")      \
+    X(TARN_NAMESPACE_EXISTS, -20, "the store has a namespace of this name already")                \
+    X(TARN_NAMESPACE_NOT_FOUND, -21, "the store has no namespace of this name")                    \
+    X(TARN_NAMESPACE_DROPPED, -22, "the namespace of this handle was dropped")                     \
+    X(TARN_TOO_MANY_NAMESPACES, -23, "the store has as many namespaces as it may")                 \
+    X(TARN_TOO_MANY_KEYS, -24, "the namespace has as many keys as it may")                         \
+    X(TARN_FULL, -25, "the limit in bytes is reached")                                             \
+    X(TARN_LIMIT_TOO_LOW, -26, "the namespace holds more than the new limit allows")               \
+    X(TARN_LOCK_TIMEOUT, -30, "a lock was not had in time")                                        \
+    X(TARN_BUSY, -31, "a pin or a cursor is still held")                                           \
+    X(TARN_CLOSED, -32, "the store is closed")                                                     \
+    X(TARN_NO_MEMORY, -33, "there is not enough memory")                                           \
+    X(TARN_INVALID_ARGUMENT, -34, "an argument is not valid")                                      \
+    X(TARN_PERSISTENCE_NOT_ENABLED, -40, "this store does not live in a directory")                \
+    X(TARN_IO, -41, "the operating system reported an error")                                      \
+    X(TARN_CORRUPT, -42, "stored data has changed")                                                \
+    X(TARN_UNSUPPORTED_VERSION, -43, "the data was written by a newer version")                    \
+    X(TARN_STORE_LOCKED, -44, "the store is open elsewhere")                                       \
+    X(TARN_READ_ONLY, -45, "the store may only be read")                                           \
+    X(TARN_OUTCOME_UNKNOWN, -46, "it is not known whether the write is durable")                   \
+    X(TARN_SNAPSHOT_NOT_FOUND, -50, "there is no such snapshot")                                   \
+    X(TARN_AUTOSAVE_EXISTS, -51, "the autosave is running already")                                \
+    X(TARN_AUTOSAVE_NOT_CONFIGURED, -52, "no autosave is configured")                              \
+    X(TARN_AUTOSAVE_NOT_RUNNING, -53, "the autosave is not running")
+
+typedef enum tarn_status {
+#define TARN__STATUS_ENUM(name, number, message) name = number,
+    TARN_STATUS_LIST(TARN__STATUS_ENUM)
+#undef TARN__STATUS_ENUM
+} tarn_status;
+
+/* The name of a status ("TARN_OK") and what it means, in one sentence without a full stop. Never
+ * NULL; static. */
+TARN_API const char *tarn_status_name(tarn_status status);
+TARN_API const char *tarn_status_message(tarn_status status);
+
+/* What the last call that failed in this thread has to say beyond its status. */
+struct tarn_error {
+    tarn_status status;
+    int system_error;  /* errno of the operating system's call, or 0 */
+    uint64_t offset;   /* in bytes, where the error is at a place in a file */
+    char message[256]; /* a sentence with the detail; NUL-terminated, cut where it is longer */
+};
+
+/* Never NULL; overwritten by the next call of this thread that fails. A call that succeeds leaves
+ * it alone. */
+TARN_API const struct tarn_error *tarn_last_error(void);
+
+/* The version of the library: "MAJOR.MINOR.PATCH". Static. */
+TARN_API const char *tarn_version(void);
+
+/* ------------------------------------------------------------------------------------------
+ * Slices and buffers
+ */
+
+/* Bytes that somebody else owns. data may be NULL where length is 0. */
+struct tarn_slice {
+    const void *data;
+    size_t length;
+};
+
+static inline struct tarn_slice tarn_slice_of(const void *data, size_t length)
+{
+    struct tarn_slice slice;
+    slice.data = data;
+    slice.length = length;
+    return slice;
+}
+
+/* Bytes that the caller owns and the library fills. Start from zero; reuse it for as many calls as
+ * you like: it grows and never shrinks; give it back with tarn_buf_release(). */
+struct tarn_buf {
+    void *data;
+    size_t length;
+    size_t capacity;
+};
+
+/* Frees the bytes and sets the buffer to zero, after which it may be used again. NULL is allowed.
+ */
+TARN_API void tarn_buf_release(struct tarn_buf *buf);
+
+/* What a record's value is. */
+enum tarn_content {
+    TARN_CONTENT_BYTES = 0, /* bytes that mean something to the caller alone */
+    TARN_CONTENT_COUNTER =
+        1, /* a signed 64-bit integer, 8 bytes, little-endian: see tarn_increment() */
+};
+
+/* ------------------------------------------------------------------------------------------
+ * Store
+ */
+
+typedef struct tarn_store tarn_store;
+typedef struct tarn_namespace tarn_namespace;
+
+struct tarn_options {
+    size_t size;             /* sizeof(struct tarn_options) */
+    uint32_t max_namespaces; /* default 65,536 */
+    uint64_t
+        max_memory_bytes; /* of records and indexes, taken in blocks of up to 2 MiB; 0: no limit.
+                            What does not fit fails with TARN_FULL; deletes always work. */
+};
+
+/*
+ * Makes a store in memory. dir must be NULL: a directory gives TARN_PERSISTENCE_NOT_ENABLED.
+ * options may be NULL. A process may have about 1,000 stores open (each takes a POSIX
+ * thread-specific key); more give TARN_NO_MEMORY. From 2 MiB of data on, a store has one thread of
+ * its own, which prepares memory ahead of the writers.
+ */
+TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *options,
+                               tarn_store **store);
+
+/*
+ * Waits for the calls under way, ends the store's thread and frees everything in it. NULL is
+ * allowed. The store's handle is invalid afterwards. Namespace handles that are still open remain
+ * valid: every call with one returns TARN_CLOSED, and they are still to be given to
+ * tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held; nothing has changed.
+ */
+TARN_API tarn_status tarn_close(tarn_store *store);
+
+/* ------------------------------------------------------------------------------------------
+ * Namespaces
+ */
+
+struct tarn_namespace_options {
+    size_t size;              /* sizeof(struct tarn_namespace_options) */
+    uint32_t shards;          /* units of write locking, 1 to TARN_SHARDS_MAX; default 16 */
+    uint32_t lock_timeout_ms; /* how long a write waits for a lock; default 5,000 */
+    uint64_t max_keys;        /* 0: no limit */
+    uint64_t max_value_size;  /* bytes; default and most: TARN_VALUE_BYTES_MAX */
+    uint64_t max_bytes;       /* of keys and values together; 0: no limit */
+};
+
+/*
+ * Makes a namespace and hands out a handle to it. options may be NULL.
+ * TARN_NAME_INVALID, TARN_NAMESPACE_EXISTS, TARN_TOO_MANY_NAMESPACES.
+ */
+TARN_API tarn_status tarn_namespace_create(tarn_store *store, struct tarn_slice name,
+                                           const struct tarn_namespace_options *options,
+                                           tarn_namespace **ns);
+
+/* Hands out a handle to a namespace that is there. TARN_NAME_INVALID, TARN_NAMESPACE_NOT_FOUND. */
+TARN_API tarn_status tarn_namespace_open(tarn_store *store, struct tarn_slice name,
+                                         tarn_namespace **ns);
+
+/* Gives a handle back: once for each create and open. The namespace stays in the store. NULL is
+ * allowed. */
+TARN_API void tarn_namespace_close(tarn_namespace *ns);
+
+/*
+ * Takes the namespace and all its keys out of the store; waits for the calls under way in it.
+ * Handles to it then give TARN_NAMESPACE_DROPPED and are still to be closed. The name is free at
+ * once. TARN_NAMESPACE_NOT_FOUND; TARN_BUSY: a pin or a cursor is held.
+ */
+TARN_API tarn_status tarn_namespace_drop(tarn_store *store, struct tarn_slice name);
+
+/*
+ * Calls visit once for each namespace there is at the moment of the call, in the order of the
+ * names' bytes, until it returns false. name is valid during the visit. visit may call tarn, also
+ * to drop or create namespaces.
+ */
+TARN_API tarn_status tarn_namespace_list(tarn_store *store,
+                                         bool (*visit)(void *context, struct tarn_slice name),
+                                         void *context);
+
+/* How many namespaces the store has. */
+TARN_API tarn_status tarn_namespace_count(tarn_store *store, size_t *count);
+
+/* The fields of tarn_namespace_options that tarn_namespace_configure() is to change. */
+enum tarn_namespace_field {
+    TARN_SET_LOCK_TIMEOUT_MS = 1 << 0,
+    TARN_SET_MAX_KEYS = 1 << 1,
+    TARN_SET_MAX_VALUE_SIZE = 1 << 2,
+    TARN_SET_MAX_BYTES = 1 << 3,
+};
+
+/*
+ * Changes limits while the namespace is in use. fields: bits of tarn_namespace_field, the rest of
+ * options is not looked at. All of them are changed, or none. Lowering max_value_size leaves larger
+ * values that are there. TARN_LIMIT_TOO_LOW: more keys or bytes are there than the new limit
+ * allows. TARN_LOCK_TIMEOUT.
+ */
+TARN_API tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
+                                              const struct tarn_namespace_options *options);
+
+/*
+ * Changes the number of shards, 1 to TARN_SHARDS_MAX, while readers and writers go on. No record
+ * moves: what changes is the lock that a key belongs to, for those keys alone that jump consistent
+ * hash assigns anew. Writers are held up for some tens of microseconds. TARN_LOCK_TIMEOUT: nothing
+ * has changed.
+ */
+TARN_API tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards);
+
+/* Removes every key, as one write: whoever reads sees all of them or none. Waits for readers under
+ * way to leave. TARN_LOCK_TIMEOUT. */
+TARN_API tarn_status tarn_namespace_clear(tarn_namespace *ns);
+
+struct tarn_namespace_stats {
+    size_t size; /* in: sizeof(struct tarn_namespace_stats) */
+    uint64_t keys;
+    uint64_t bytes;        /* of keys and values */
+    uint64_t memory_bytes; /* taken from the operating system for this namespace: records, index and
+                              the rest */
+    uint64_t index_bytes;  /* of these, the index */
+    uint64_t writes;       /* operations that changed something, since the namespace was made */
+    uint64_t sequence;     /* of the newest write in the whole store */
+    uint32_t shards;
+    struct tarn_namespace_options options; /* as they are in force */
+};
+
+/*
+ * Figures of one moment. shard_keys, if not NULL, is an array of shard_capacity numbers, and
+ * receives the keys of the first so many shards. Takes the write locks for a moment.
+ * TARN_LOCK_TIMEOUT.
+ */
+TARN_API tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_namespace_stats *stats,
+                                          uint64_t *shard_keys, size_t shard_capacity);
+
+/* ------------------------------------------------------------------------------------------
+ * Single operations
+ *
+ * A write can return, besides what is said at each: TARN_KEY_INVALID (no bytes),
+ * TARN_KEY_TOO_LARGE, TARN_VALUE_TOO_LARGE, TARN_TOO_MANY_KEYS, TARN_FULL, TARN_LOCK_TIMEOUT. Then
+ * nothing has changed. old receives the value that the write replaced or removed; it is set to
+ * length 0 where there was none.
+ */
+
+/* What is known of a record besides its key and value. */
+struct tarn_record_info {
+    uint64_t sequence; /* of the write that made it; grows with every write of the store */
+    enum tarn_content content;
+};
+
+/* Stores a value, whether the key is there or not. existed tells whether it was. */
+TARN_API tarn_status tarn_set(tarn_namespace *ns, struct tarn_slice key, struct tarn_slice value,
+                              struct tarn_buf *old, bool *existed);
+
+/* Stores a value if the key is absent. TARN_KEY_EXISTS. */
+TARN_API tarn_status tarn_insert(tarn_namespace *ns, struct tarn_slice key,
+                                 struct tarn_slice value);
+
+/* Stores a value if the key is present. TARN_KEY_NOT_FOUND. */
+TARN_API tarn_status tarn_update(tarn_namespace *ns, struct tarn_slice key, struct tarn_slice value,
+                                 struct tarn_buf *old);
+
+/* Stores a value if the key holds exactly the bytes of expected. TARN_KEY_NOT_FOUND,
+ * TARN_CONDITION_FAILED. */
+TARN_API tarn_status tarn_replace_if(tarn_namespace *ns, struct tarn_slice key,
+                                     struct tarn_slice expected, struct tarn_slice value);
+
+/* Stores a value if the key's record has this sequence, as tarn_get() told it. TARN_KEY_NOT_FOUND,
+ * TARN_CONDITION_FAILED. */
+TARN_API tarn_status tarn_replace_if_sequence(tarn_namespace *ns, struct tarn_slice key,
+                                              uint64_t sequence, struct tarn_slice value);
+
+/* Copies the value. TARN_KEY_NOT_FOUND, TARN_KEY_INVALID, TARN_KEY_TOO_LARGE. */
+TARN_API tarn_status tarn_get(tarn_namespace *ns, struct tarn_slice key, struct tarn_buf *value,
+                              struct tarn_record_info *info);
+
+/* A value that is read in place. It stays as it was, whatever is written to its key meanwhile. */
+struct tarn_pin {
+    struct tarn_slice value;
+    struct tarn_record_info info;
+    void *held[2]; /* the library's own */
+};
+
+/* Hands out the value without a copy; give it back with tarn_unpin(), from any thread. What the pin
+ * keeps from being reused is the block of memory around its record. Errors as tarn_get(). */
+TARN_API tarn_status tarn_get_pinned(tarn_namespace *ns, struct tarn_slice key,
+                                     struct tarn_pin *pin);
+
+/* Gives a pin back and zeroes it. A zeroed pin and NULL are allowed. */
+TARN_API void tarn_unpin(struct tarn_pin *pin);
+
+/* TARN_OK if the key is present, TARN_KEY_NOT_FOUND if not; TARN_KEY_INVALID, TARN_KEY_TOO_LARGE.
+ */
+TARN_API tarn_status tarn_exists(tarn_namespace *ns, struct tarn_slice key);
+
+/* Removes a key. TARN_KEY_NOT_FOUND. */
+TARN_API tarn_status tarn_delete(tarn_namespace *ns, struct tarn_slice key);
+
+/* Removes a key and hands out its value, in one atomic step: of all callers exactly one has each
+ * value. TARN_KEY_NOT_FOUND. */
+TARN_API tarn_status tarn_consume(tarn_namespace *ns, struct tarn_slice key,
+                                  struct tarn_buf *value);
+
+/*
+ * Adds delta to a counter, which begins at 0 if the key is absent, and hands out the sum. The
+ * record's content is TARN_CONTENT_COUNTER. TARN_NOT_A_COUNTER: the record was made by another
+ * write than this one. TARN_COUNTER_OVERFLOW.
+ */
+TARN_API tarn_status tarn_increment(tarn_namespace *ns, struct tarn_slice key, int64_t delta,
+                                    int64_t *sum);
+
+/* ------------------------------------------------------------------------------------------
+ * Many keys at once
+ */
+
+enum tarn_mode {
+    TARN_BEST_EFFORT =
+        0, /* each operation for itself, in order; those that fail do not stop the others */
+    TARN_ALL_OR_NOTHING = 1, /* all of them at one moment, or none */
+};
+
+/* What became of one operation of many. */
+struct tarn_result {
+    tarn_status status;
+    bool existed;                 /* whether the key was there before the operation */
+    struct tarn_record_info info; /* of the record that was read, replaced or removed */
+    struct tarn_slice value;      /* its value: in the buffer that the call filled */
+    int64_t sum;                  /* of an increment */
+};
+
+/*
+ * Reads count keys. results is an array of count; values receives all values, and the results'
+ * slices point into it: they are valid until it is changed. TARN_BEST_EFFORT: returns TARN_OK if
+ * every key was found or absent (see each result's status), else the first other status. Much
+ * faster than count calls of tarn_get(). TARN_ALL_OR_NOTHING: everything is read at one moment,
+ * between two writes or batches. If a key is absent the call returns TARN_KEY_NOT_FOUND, every
+ * result's status tells which of them are there at that moment, and no value is handed out.
+ * TARN_LOCK_TIMEOUT (where writers keep changing the keys, locks are taken).
+ */
+TARN_API tarn_status tarn_get_many(tarn_namespace *ns, enum tarn_mode mode,
+                                   const struct tarn_slice *keys, size_t count,
+                                   struct tarn_result *results, struct tarn_buf *values);
+
+/* Operations that are built once and may be committed many times, also by several threads at once.
+ */
+typedef struct tarn_batch tarn_batch;
+
+TARN_API tarn_status tarn_batch_create(tarn_batch **batch);
+
+/* NULL is allowed. */
+TARN_API void tarn_batch_free(tarn_batch *batch);
+
+/* Takes all operations out and keeps the memory for the next ones. */
+TARN_API void tarn_batch_clear(tarn_batch *batch);
+
+TARN_API size_t tarn_batch_count(const tarn_batch *batch);
+
+/*
+ * Add one operation, which does what the single operation of that name does. Key and values are
+ * copied. TARN_KEY_INVALID, TARN_KEY_TOO_LARGE, TARN_VALUE_TOO_LARGE; TARN_BATCH_TOO_LARGE beyond
+ * TARN_BATCH_BYTES_MAX of keys and values or 2^24 operations. The batch is then as before.
+ */
+TARN_API tarn_status tarn_batch_set(tarn_batch *batch, struct tarn_slice key,
+                                    struct tarn_slice value);
+TARN_API tarn_status tarn_batch_insert(tarn_batch *batch, struct tarn_slice key,
+                                       struct tarn_slice value);
+TARN_API tarn_status tarn_batch_update(tarn_batch *batch, struct tarn_slice key,
+                                       struct tarn_slice value);
+TARN_API tarn_status tarn_batch_replace_if(tarn_batch *batch, struct tarn_slice key,
+                                           struct tarn_slice expected, struct tarn_slice value);
+TARN_API tarn_status tarn_batch_replace_if_sequence(tarn_batch *batch, struct tarn_slice key,
+                                                    uint64_t sequence, struct tarn_slice value);
+TARN_API tarn_status tarn_batch_get(tarn_batch *batch, struct tarn_slice key);
+TARN_API tarn_status tarn_batch_delete(tarn_batch *batch, struct tarn_slice key);
+TARN_API tarn_status tarn_batch_consume(tarn_batch *batch, struct tarn_slice key);
+TARN_API tarn_status tarn_batch_increment(tarn_batch *batch, struct tarn_slice key, int64_t delta);
+
+/* What became of a batch as a whole. */
+struct tarn_batch_summary {
+    size_t processed;    /* operations that were applied */
+    size_t failed;       /* operations whose status is not TARN_OK */
+    size_t first_failed; /* index of the first of them; meaningless where failed is 0 */
+    uint64_t duration_ns;
+};
+
+/*
+ * Runs the operations in their order; one sees what those before it did, also to the same key.
+ * results: an array of tarn_batch_count(), or NULL. values: receives the values that gets, consumes
+ * and writes hand back, for the results' slices to point into; NULL where they are not wanted.
+ * TARN_ALL_OR_NOTHING: everything is checked before anything is changed, and readers see the batch
+ * whole or not at all. If an operation fails, its status is returned, processed is 0, failed is 1,
+ * its result has its status and all others TARN_OK, and no value is handed out. TARN_BEST_EFFORT:
+ * returns TARN_OK also if operations failed; look at summary->failed or at the results. The
+ * statuses are those of the single operations. On TARN_LOCK_TIMEOUT of an all-or-nothing batch
+ * nothing changed. results and summary are filled in on failure, too.
+ */
+TARN_API tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch,
+                                       enum tarn_mode mode, struct tarn_result *results,
+                                       struct tarn_buf *values, struct tarn_batch_summary *summary);
+
+/* ------------------------------------------------------------------------------------------
+ * Cursors
+ *
+ * A cursor walks the keys in the order of their hashes, while readers and writers go on and the
+ * index grows. A key that is there from beginning to end is returned exactly once; one that comes
+ * or goes meanwhile, at most once for each time that it was set.
+ */
+
+typedef struct tarn_cursor tarn_cursor;
+
+struct tarn_cursor_options {
+    size_t size;              /* sizeof(struct tarn_cursor_options) */
+    struct tarn_slice prefix; /* only keys that begin with it. It is found by looking at every key:
+                                 the order of hashes has no ranges. Copied. */
+    uint64_t
+        position; /* where to go on: what tarn_cursor_position() returned; 0: from the beginning */
+};
+
+/* options may be NULL. Takes no lock, neither here nor in any step. */
+TARN_API tarn_status tarn_cursor_open(tarn_namespace *ns, const struct tarn_cursor_options *options,
+                                      tarn_cursor **cursor);
+
+/* Hands out the next record; the slices are valid until the next call with this cursor.
+ * TARN_CURSOR_END. */
+TARN_API tarn_status tarn_cursor_next(tarn_cursor *cursor, struct tarn_slice *key,
+                                      struct tarn_slice *value, struct tarn_record_info *info);
+
+/* Where a cursor that is opened later goes on so that it returns the keys that this one has not
+ * returned yet. UINT64_MAX once the end was reached. */
+TARN_API uint64_t tarn_cursor_position(const tarn_cursor *cursor);
+
+/* NULL is allowed. */
+TARN_API void tarn_cursor_close(tarn_cursor *cursor);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
