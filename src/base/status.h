@@ -1,0 +1,24 @@
+/*
+ * Failing: how a status gets its detail.
+ *
+ * A function that fails for a reason that its caller cannot guess says `return tarn__fail(...)`.
+ * The detail goes to the thread's tarn_last_error(). What is expected in normal work (a key that
+ * is not found) goes through tarn__outcome() instead, which formats nothing.
+ */
+#ifndef TARN_BASE_STATUS_H
+#define TARN_BASE_STATUS_H
+
+#include "tarn.h"
+
+/* Records the detail and returns status. */
+tarn_status tarn__fail(tarn_status status, const char *format, ...)
+    __attribute__((format(printf, 2, 3), cold));
+
+/* The same with the operating system's errno, whose text is appended to the message. */
+tarn_status tarn__fail_system(tarn_status status, int system_error, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
+
+/* Records the status alone, for outcomes that are no failure of the store. */
+tarn_status tarn__outcome(tarn_status status);
+
+#endif
