@@ -63,6 +63,7 @@ install:
 	@meson setup --reconfigure $(BUILD) -Dprefix='$(PREFIX)' >/dev/null
 	@ninja -C $(BUILD) --quiet
 	@DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild --quiet
+	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" -ne 0 ] || /sbin/ldconfig
 	@echo "installed in $(DESTDIR)$(PREFIX)"
 
 style:
