@@ -1,0 +1,120 @@
+/*
+ * Figures: see figure.h.
+ */
+#include "figure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+
+void series_add(struct series *series, double number)
+{
+    if (series->count < FIGURE_ROUNDS_MAX) {
+        series->rounds[series->count++] = number;
+    }
+}
+
+static int compare_numbers(const void *left, const void *right)
+{
+    const double a = *(const double *)left;
+    const double b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Numbers from sorted place low to high, averaged. */
+static double sorted_mean(const struct series *series, size_t low, size_t high)
+{
+    struct series sorted = *series;
+    if (sorted.count == 0) {
+        return 0;
+    }
+    qsort(sorted.rounds, sorted.count, sizeof sorted.rounds[0], compare_numbers);
+    return (sorted.rounds[low] + sorted.rounds[high]) / 2;
+}
+
+double series_least(const struct series *series)
+{
+    return sorted_mean(series, 0, 0);
+}
+
+double series_median(const struct series *series)
+{
+    return series->count == 0 ? 0 : sorted_mean(series, (series->count - 1) / 2, series->count / 2);
+}
+
+double series_most(const struct series *series)
+{
+    return series->count == 0 ? 0 : sorted_mean(series, series->count - 1, series->count - 1);
+}
+
+struct figure *figure_list_add(struct figure_list *list, enum operation_id operation, uint32_t keys,
+                               size_t value_bytes)
+{
+    if (list->count == list->capacity) {
+        const size_t capacity = list->capacity == 0 ? 32 : list->capacity * 2;
+        struct figure *figures = realloc(list->figures, capacity * sizeof *figures);
+        if (figures == NULL) {
+            console_fail("no memory for %zu figures", capacity);
+        }
+        list->figures = figures;
+        list->capacity = capacity;
+    }
+    struct figure *figure = &list->figures[list->count++];
+    memset(figure, 0, sizeof *figure);
+    figure->operation = &operation_list[operation];
+    figure->unit = figure->operation->unit;
+    figure->keys = keys;
+    figure->value_bytes = value_bytes;
+    figure->has_goal = figure->operation->goal_keys == 0 || figure->operation->goal_keys == keys;
+    return figure;
+}
+
+void figure_list_release(struct figure_list *list)
+{
+    free(list->figures);
+    memset(list, 0, sizeof *list);
+}
+
+/* What tarn is held against. The better peer is the one that is faster in the median of its rounds:
+ * taking the faster of each round would compare tarn with the luckier one. */
+static enum subject_id opponent_of(const struct figure *figure)
+{
+    const enum figure_form form = figure->operation->form;
+    if (form == FORM_TIME_TO_OWN || form == FORM_THROUGHPUT_TO_OWN) {
+        return SUBJECT_OWN;
+    }
+    return series_median(&figure->times[SUBJECT_TKRZW]) <
+                   series_median(&figure->times[SUBJECT_UNORDERED_MAP])
+               ? SUBJECT_TKRZW
+               : SUBJECT_UNORDERED_MAP;
+}
+
+void figure_form_result(struct figure *figure)
+{
+    const struct series *tarn = &figure->times[SUBJECT_TARN];
+    const struct series *opponent = &figure->times[opponent_of(figure)];
+    for (size_t round = 0; round < tarn->count; round++) {
+        const double ratio = tarn->rounds[round] / opponent->rounds[round];
+        series_add(&figure->result,
+                   operation_more_is_better(figure->operation) ? 1 / ratio : ratio);
+    }
+}
+
+double figure_judged(const struct figure *figure)
+{
+    return figure->operation->judged_by_most ? series_most(&figure->result)
+                                             : series_median(&figure->result);
+}
+
+enum figure_verdict figure_verdict(const struct figure *figure)
+{
+    if (!figure->has_goal || figure->result.count == 0) {
+        return VERDICT_NONE;
+    }
+    const double judged = figure_judged(figure);
+    const bool reached = operation_more_is_better(figure->operation)
+                             ? judged >= figure->operation->goal
+                             : judged <= figure->operation->goal;
+    return reached ? VERDICT_OK : VERDICT_SHORT;
+}

@@ -1,0 +1,53 @@
+/*
+ * The table of operations and goals: see goals.h.
+ */
+#include "goals.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const struct operation operation_list[OPERATION_COUNT] = {
+    {OPERATION_LOAD, "load", "set, load from empty", FORM_TIME_TO_PEER, "ratio", 0.75, GOAL_KEYS,
+     false},
+    {OPERATION_GET_HIT, "get_hit", "get, hit", FORM_TIME_TO_PEER, "ratio", 0.6, GOAL_KEYS, false},
+    {OPERATION_GET_MISS, "get_miss", "get, miss", FORM_TIME_TO_PEER, "ratio", 0.65, GOAL_KEYS,
+     false},
+    {OPERATION_GET_MANY, "get_many", "get_many of 64, per key", FORM_TIME_TO_PEER, "ratio", 0.15,
+     GOAL_KEYS, false},
+    {OPERATION_OVERWRITE, "overwrite", "set, overwrite", FORM_TIME_TO_PEER, "ratio", 0.7, GOAL_KEYS,
+     false},
+    {OPERATION_DELETE, "delete", "delete", FORM_TIME_TO_PEER, "ratio", 1.0, GOAL_KEYS, false},
+    {OPERATION_GET_2_THREADS, "get_2_threads", "get, 2 threads, uniform", FORM_THROUGHPUT_TO_OWN,
+     "ratio", 1.9, GOAL_KEYS, false},
+    {OPERATION_GET_2_THREADS_ZIPFIAN, "get_2_threads_zipfian", "get, 2 threads, Zipfian 0.99",
+     FORM_THROUGHPUT_TO_OWN, "ratio", 1.9, GOAL_KEYS, false},
+    {OPERATION_MIXED_2_THREADS, "mixed_2_threads", "95 % get 5 % set, 2 threads",
+     FORM_THROUGHPUT_TO_PEER, "ratio", 1.8, GOAL_KEYS, false},
+    {OPERATION_BATCH_SET, "batch_set", "batch set of 64, per key", FORM_TIME_TO_OWN, "ratio", 0.5,
+     GOAL_KEYS, false},
+    {OPERATION_GROWTH_WALL, "growth_wall", "growth, wall time of an insert", FORM_ABSOLUTE, "us",
+     20, GROWTH_KEYS, false},
+    {OPERATION_GROWTH_CPU, "growth_cpu", "growth, CPU time of an insert", FORM_ABSOLUTE, "us", 1000,
+     GROWTH_KEYS, true},
+    {OPERATION_MEMORY_LOADED, "memory_loaded", "memory after load", FORM_ABSOLUTE, "B/key", 36,
+     GOAL_KEYS, false},
+    {OPERATION_MEMORY_OVERWRITTEN, "memory_overwritten", "memory after overwrites", FORM_ABSOLUTE,
+     "B/key", 44, GOAL_KEYS, false},
+    {OPERATION_NAMESPACES, "namespaces", "10,000 empty namespaces", FORM_ABSOLUTE, "MB", 100, 0,
+     false},
+};
+
+bool operation_more_is_better(const struct operation *operation)
+{
+    return operation->form == FORM_THROUGHPUT_TO_PEER || operation->form == FORM_THROUGHPUT_TO_OWN;
+}
+
+const struct operation *operation_find(const char *name)
+{
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        if (strcmp(operation_list[i].name, name) == 0) {
+            return &operation_list[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,148 @@
+/*
+ * The table on standard output: see report.h.
+ */
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "console.h"
+#include "peer.h"
+
+enum { CELL_WIDTH = 18 };
+
+static const char *verdict_text(enum figure_verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_OK:
+        return "ok";
+    case VERDICT_SHORT:
+        return "short";
+    case VERDICT_NONE:
+        break;
+    }
+    return "";
+}
+
+/* "1,000,000" */
+static const char *grouped(uint32_t number, char text[16])
+{
+    char digits[16];
+    const int length = snprintf(digits, sizeof digits, "%u", number);
+    size_t used = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            text[used++] = ',';
+        }
+        text[used++] = digits[i];
+    }
+    text[used] = '\0';
+    return text;
+}
+
+/* Median, and in brackets least and most, of a series; nothing if it is empty. */
+static void print_cell(const struct series *series, int decimals, int width)
+{
+    char text[64] = "";
+    if (series->count == 1) {
+        (void)snprintf(text, sizeof text, "%.*f", decimals, series_median(series));
+    } else if (series->count > 1) {
+        (void)snprintf(text, sizeof text, "%.*f [%.*f %.*f]", decimals, series_median(series),
+                       decimals, series_least(series), decimals, series_most(series));
+    }
+    printf(" %*s", width, text);
+}
+
+static void print_goal(const struct figure *figure)
+{
+    char text[24] = "";
+    if (figure->has_goal) {
+        (void)snprintf(
+            text, sizeof text, "%s %g",
+            operation_more_is_better(figure->operation) ? ">=" : "<=", figure->operation->goal);
+    }
+    printf("  %-8s %s\n", text, verdict_text(figure_verdict(figure)));
+}
+
+static void print_compared_head(const struct figure *figure)
+{
+    char keys[16];
+    printf("\n%s keys of %d bytes, values of %zu bytes. Nanoseconds per operation: "
+           "median [least most] of the rounds.\n\n",
+           grouped(figure->keys, keys), WORKLOAD_KEY_BYTES, figure->value_bytes);
+    printf("%-28s %*s %*s %*s %*s %*s  %s\n", "operation", CELL_WIDTH, peer_tarn.name, CELL_WIDTH,
+           peer_tkrzw.name, CELL_WIDTH, peer_unordered_map.name, CELL_WIDTH, "tarn, base",
+           CELL_WIDTH + 2, "ratio", "goal");
+}
+
+static void print_compared(const struct figure *figure)
+{
+    printf("%-28s", figure->operation->title);
+    for (size_t i = 0; i < SUBJECT_COUNT; i++) {
+        print_cell(&figure->times[i], 0, CELL_WIDTH);
+    }
+    print_cell(&figure->result, 2, CELL_WIDTH + 2);
+    print_goal(figure);
+}
+
+static void print_absolute(const struct figure *figure)
+{
+    char title[128];
+    (void)snprintf(title, sizeof title, "%s%s%s", figure->operation->title,
+                   figure->detail[0] == '\0' ? "" : ": ", figure->detail);
+    printf("%-60s", title);
+    print_cell(&figure->result, 1, 24);
+    printf(" %-7s", figure->unit);
+    print_goal(figure);
+}
+
+static void print_explanation(void)
+{
+    printf(
+        "\nratio: tarn's time / the better peer's where small is good (goal <=), its throughput / "
+        "the peer's or its own\n"
+        "of one thread where large is good (goal >=); the median of the ratios of the rounds. "
+        "\"tarn, base\" is what tarn is\n"
+        "compared with there: one thread, or single sets. Goals are for %d keys, those of growth "
+        "for %d.\n",
+        GOAL_KEYS, GROWTH_KEYS);
+}
+
+static void print_machine(const struct plan *plan, const struct machine *machine)
+{
+    printf("tarn %s, tkrzw %s, %s\n", peer_tarn.version(), peer_tkrzw.version(),
+           machine_compiler());
+    printf("%s, %ld cores, %.0f GiB, %s, huge pages %s\n", machine->cpu_model, machine->cores,
+           machine->memory_gib, machine->kernel, machine->huge_pages);
+    printf("%zu rounds; load average at the start %.2f\n", plan->rounds, machine->load_average);
+}
+
+void report_print(const struct plan *plan, const struct machine *machine,
+                  const struct figure_list *list)
+{
+    uint32_t keys = 0;
+    bool compared = false;
+    bool absolute = false;
+    console_progress_end();
+    print_machine(plan, machine);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct figure *figure = &list->figures[i];
+        if (figure->operation->form == FORM_ABSOLUTE) {
+            if (!absolute) {
+                printf("\n%-60s %24s\n", "growth, memory", "median [least most]");
+            }
+            absolute = true;
+            print_absolute(figure);
+            continue;
+        }
+        if (!compared || figure->keys != keys) {
+            print_compared_head(figure);
+        }
+        compared = true;
+        keys = figure->keys;
+        print_compared(figure);
+    }
+    if (compared) {
+        print_explanation();
+    }
+}
