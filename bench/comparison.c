@@ -97,12 +97,12 @@ static double run_set_many(struct comparison *comparison, struct subject *subjec
     return run_one(comparison, subject, loop_set_many);
 }
 
-/* Deletes half of the keys, at most ROUND_COUNT_MAX, and puts them back unmeasured. */
+/* Deletes half of the keys, or of the operations of a round, and puts them back unmeasured. */
 static double run_delete(struct comparison *comparison, struct subject *subject)
 {
-    const size_t half = comparison->keys / 2;
-    const struct loop loop =
-        loop_of(comparison, subject, 0, half < ROUND_COUNT_MAX ? half : ROUND_COUNT_MAX);
+    const size_t most = ROUND_COUNT_MAX;
+    const size_t count = (comparison->keys < most ? comparison->keys : most) / 2;
+    const struct loop loop = loop_of(comparison, subject, 0, count);
     const double ns = timing_run(loop_delete, &loop);
     loop_absent(&loop);
     loop_set(&loop);

@@ -9,7 +9,7 @@
 #include "console.h"
 #include "peer.h"
 
-enum { CELL_WIDTH = 18 };
+enum { CELL_WIDTH = 16 };
 
 static const char *verdict_text(enum figure_verdict verdict)
 {
@@ -53,15 +53,17 @@ static void print_cell(const struct series *series, int decimals, int width)
     printf(" %*s", width, text);
 }
 
+/* Ends the line of a figure. */
 static void print_goal(const struct figure *figure)
 {
-    char text[24] = "";
     if (figure->has_goal) {
+        char text[24];
         (void)snprintf(
             text, sizeof text, "%s %g",
             operation_more_is_better(figure->operation) ? ">=" : "<=", figure->operation->goal);
+        printf("  %-8s %s", text, verdict_text(figure_verdict(figure)));
     }
-    printf("  %-8s %s\n", text, verdict_text(figure_verdict(figure)));
+    printf("\n");
 }
 
 static void print_compared_head(const struct figure *figure)
@@ -72,7 +74,7 @@ static void print_compared_head(const struct figure *figure)
            grouped(figure->keys, keys), WORKLOAD_KEY_BYTES, figure->value_bytes);
     printf("%-28s %*s %*s %*s %*s %*s  %s\n", "operation", CELL_WIDTH, peer_tarn.name, CELL_WIDTH,
            peer_tkrzw.name, CELL_WIDTH, peer_unordered_map.name, CELL_WIDTH, "tarn, base",
-           CELL_WIDTH + 2, "ratio", "goal");
+           CELL_WIDTH + 1, "ratio", "goal");
 }
 
 static void print_compared(const struct figure *figure)
@@ -81,7 +83,7 @@ static void print_compared(const struct figure *figure)
     for (size_t i = 0; i < SUBJECT_COUNT; i++) {
         print_cell(&figure->times[i], 0, CELL_WIDTH);
     }
-    print_cell(&figure->result, 2, CELL_WIDTH + 2);
+    print_cell(&figure->result, 2, CELL_WIDTH + 1);
     print_goal(figure);
 }
 
@@ -98,14 +100,17 @@ static void print_absolute(const struct figure *figure)
 
 static void print_explanation(void)
 {
+    char goal_keys[16];
+    char growth_keys[16];
     printf(
         "\nratio: tarn's time / the better peer's where small is good (goal <=), its throughput / "
-        "the peer's or its own\n"
-        "of one thread where large is good (goal >=); the median of the ratios of the rounds. "
-        "\"tarn, base\" is what tarn is\n"
-        "compared with there: one thread, or single sets. Goals are for %d keys, those of growth "
-        "for %d.\n",
-        GOAL_KEYS, GROWTH_KEYS);
+        "the peer's or its\n"
+        "own of one thread where large is good (goal >=); the median of the ratios of the rounds. "
+        "\"tarn, base\" is\n"
+        "what tarn is compared with there: one thread, or single sets. Goals are for %s keys, "
+        "those of\n"
+        "growth for %s.\n",
+        grouped(GOAL_KEYS, goal_keys), grouped(GROWTH_KEYS, growth_keys));
 }
 
 static void print_machine(const struct plan *plan, const struct machine *machine)
@@ -120,7 +125,7 @@ static void print_machine(const struct plan *plan, const struct machine *machine
 void report_print(const struct plan *plan, const struct machine *machine,
                   const struct figure_list *list)
 {
-    uint32_t keys = 0;
+    uint32_t keys = 0; /* of the table that is being printed */
     bool compared = false;
     bool absolute = false;
     console_progress_end();
@@ -141,6 +146,11 @@ void report_print(const struct plan *plan, const struct machine *machine,
         compared = true;
         keys = figure->keys;
         print_compared(figure);
+    }
+    if (plan->selected[OPERATION_GROWTH_WALL] || plan->selected[OPERATION_GROWTH_CPU]) {
+        printf(
+            "\nThe longest insert is judged by the worst round. \"machine alone\": the same clocks "
+            "around plain\narithmetic, without a store.\n");
     }
     if (compared) {
         print_explanation();
