@@ -33,6 +33,7 @@
 #define KIB                   ((uint64_t)1024)
 #define MIB                   ((uint64_t)1024 * 1024)
 #define SKIPPED               77
+#define NAMES_BYTES           64
 
 static char folder[256];
 static struct os_fault fault;
@@ -461,15 +462,16 @@ static bool see_one(void *context, const char *name)
 static bool gather(void *context, const char *name)
 {
     char *names = context;
+    size_t length = strlen(names);
 
-    strcat(strcat(names, name), " ");
+    snprintf(names + length, NAMES_BYTES - length, "%s ", name);
     return true;
 }
 
 static void directories_do_what_they_say(void **state)
 {
     struct tarn__directory *inside = NULL;
-    char names[64] = "";
+    char names[NAMES_BYTES] = "";
     struct tarn__file *file;
     int seen = 0;
 
