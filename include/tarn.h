@@ -174,8 +174,7 @@ struct tarn_options {
 
 /*
  * Makes a store in memory. dir must be NULL: a directory gives TARN_PERSISTENCE_NOT_ENABLED.
- * options may be NULL. A process may have about 1,000 stores open (each takes a POSIX
- * thread-specific key); more give TARN_NO_MEMORY. From 2 MiB of data on, a store has one thread of
+ * options may be NULL. From 2 MiB of data on, a store has one thread of
  * its own, which prepares memory ahead of the writers.
  */
 TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *options,

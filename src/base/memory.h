@@ -8,11 +8,11 @@
 #include "tarn.h"
 
 /* All return NULL, with TARN_NO_MEMORY recorded, where memory ran out. */
-void *tarn__allocate(size_t bytes);                   /* not zeroed */
+void *tarn__allocate(size_t bytes); /* not zeroed */
 void *tarn__allocate_zeroed(size_t bytes);
-void *tarn__allocate_lines(size_t bytes);             /* zeroed, aligned to 64 bytes */
+void *tarn__allocate_lines(size_t bytes); /* zeroed, aligned to 64 bytes */
 void *tarn__reallocate(void *pointer, size_t bytes);
-void tarn__free(void *pointer);                       /* any of the above, or NULL */
+void tarn__free(void *pointer); /* any of the above, or NULL */
 
 /* Makes room for capacity bytes in all and keeps what is there. */
 tarn_status tarn__buf_reserve(struct tarn_buf *buf, size_t capacity);

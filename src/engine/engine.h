@@ -1,0 +1,85 @@
+/*
+ * The contract that an engine fulfils. An engine keeps records and gives out locations; it knows
+ * nothing of shards, buckets or other engines. Everything above is written once, against this.
+ *
+ * A location is a number of 40 bits, never 0. What it means is the engine's own.
+ *
+ * Life of a record:
+ *
+ *     append --> reachable (the namespace has put the location into its index)
+ *                    |  retire: unreachable for whoever comes now
+ *                    v
+ *                deferred, until every reader of that time has left and no pin holds it --> reused
+ *
+ * "Inside" below means: in a section of the environment's epoch, or under the lock of the shard
+ * that the record's key belongs to. All functions may be called by several threads at once.
+ */
+#ifndef TARN_ENGINE_ENGINE_H
+#define TARN_ENGINE_ENGINE_H
+
+#include "base/epoch.h"
+#include "base/pages.h"
+#include "format/record.h"
+#include "os/os.h"
+
+/* What a store lends to all that is in it. Lives until the last handle is closed. */
+struct tarn__environment {
+    const struct tarn__os *os;
+    struct tarn__epoch epoch;
+    struct tarn__pages pages;
+    uint64_t seed;                          /* of the hash */
+    _Alignas(64) _Atomic uint64_t sequence; /* of the newest write */
+};
+
+/* One change of one key, as append is given it. */
+struct tarn__write {
+    struct tarn__record record;
+    bool removes;      /* the key is deleted: the record's value means nothing */
+    uint64_t location; /* out, unless the key is deleted */
+};
+
+struct tarn__engine {
+    const char *name;
+
+    /* Makes an engine without records. TARN_NO_MEMORY. */
+    tarn_status (*open)(struct tarn__environment *environment, void **state);
+
+    /* Gives everything back; nobody may be inside, nothing pinned. state may be NULL. */
+    void (*close)(void *state);
+
+    /*
+     * Stores the records of one write: all or none, under one sequence. They are not reachable
+     * yet. Called under the locks of the shards concerned. TARN_NO_MEMORY, TARN_FULL.
+     */
+    tarn_status (*append)(void *state, struct tarn__write *writes, size_t count);
+
+    /* Tells what is at a location. Inside; the slices hold as long as the caller stays inside,
+     * or has it pinned. */
+    void (*read)(void *state, uint64_t location, struct tarn__record *record);
+
+    /* Announces a read, so that it will find the record in the cache. Inside. */
+    void (*prefetch)(void *state, uint64_t location);
+
+    /* The record is no longer reachable. Never fails; called under the shard's lock, once for each
+     * location. May wait for readers that are slow to leave, never for locks of the namespace. */
+    void (*retire)(void *state, uint64_t location);
+
+    /* Keeps the record readable until unpin, also if it is retired or detached. Called inside. */
+    void (*pin)(void *state, uint64_t location);
+    void (*unpin)(void *state, uint64_t location);
+    bool (*has_pins)(void *state);
+
+    /*
+     * Clearing in two steps. detach: every record so far is retired at once; called under all
+     * locks of the namespace. release: called after all readers of that time have left.
+     */
+    void *(*detach)(void *state);
+    void (*release)(void *state, void *detached);
+
+    /* Taken from the operating system for records. */
+    uint64_t (*memory_bytes)(void *state);
+};
+
+extern const struct tarn__engine tarn__memory_engine;
+
+#endif

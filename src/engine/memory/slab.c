@@ -1,0 +1,280 @@
+/*
+ * The slab; see slab.h.
+ *
+ * Invariants, under the slab's lock:
+ *   1. An object is in use, or its free bit is set, or its dead bit is: never two of these.
+ *   2. dead_count > 0 only while the page is pinned.
+ *   3. A page is listed if and only if free_count > 0 and it is not detached.
+ *   4. A page all of whose objects are free is given back, unless it is the only one of its class.
+ */
+#include "engine/memory/slab.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define FINE_BYTES_MAX   2048 /* classes of every multiple of 8 up to here */
+#define FINE_CLASSES     (FINE_BYTES_MAX / 8)
+#define STEPS            16 /* for each doubling, beyond */
+#define SLAB_BYTES_MAX   ((size_t)256 * 1024)
+#define CLASS_LARGE      (TARN__SLAB_CLASSES - 1)
+#define PAGE_BYTES_USUAL ((size_t)64 * 1024)
+#define OBJECTS_MIN      8 /* of a page that is shared */
+
+static uint16_t class_of(size_t bytes, size_t *object_bytes)
+{
+    unsigned doubling;
+    size_t step, steps;
+
+    if (bytes <= FINE_BYTES_MAX) {
+        *object_bytes = (bytes + 7) & ~(size_t)7;
+        return (uint16_t)(*object_bytes / 8 - 1);
+    }
+    if (bytes > SLAB_BYTES_MAX) {
+        *object_bytes = bytes;
+        return CLASS_LARGE;
+    }
+    doubling = 63 - (unsigned)__builtin_clzll(bytes - 1); /* 2^doubling < bytes <= 2^(doubling+1) */
+    step = ((size_t)1 << doubling) / STEPS;
+    steps = (bytes - ((size_t)1 << doubling) + step - 1) / step;
+    *object_bytes = ((size_t)1 << doubling) + steps * step;
+    return (uint16_t)(FINE_CLASSES + (doubling - 11) * STEPS + steps - 1);
+}
+
+static size_t page_bytes_for(const struct tarn__slab *slab, uint16_t class, size_t object_bytes)
+{
+    size_t bytes = TARN__BLOCK_BYTES_MIN;
+    uint32_t pages = slab->page_count[class];
+
+    if (class == CLASS_LARGE)
+        return object_bytes;
+    /* 4, 4, 16, 16, 64 KiB: a class with few objects stays small */
+    bytes <<= pages < 2 ? 0 : pages < 4 ? 2 : 4;
+    while (bytes < object_bytes * OBJECTS_MIN)
+        bytes *= 2;
+    return bytes;
+}
+
+static size_t words_of(const struct tarn__slab_page *page)
+{
+    return (page->object_count + 63) / 64;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Pages
+ */
+
+static void list_push(struct tarn__slab_page *page)
+{
+    struct tarn__slab_page **head = &page->slab->partial[page->class];
+
+    page->next = *head;
+    page->previous = NULL;
+    if (*head)
+        (*head)->previous = page;
+    *head = page;
+    page->listed = true;
+}
+
+static void list_remove(struct tarn__slab_page *page)
+{
+    if (page->next)
+        page->next->previous = page->previous;
+    if (page->previous)
+        page->previous->next = page->next;
+    else
+        page->slab->partial[page->class] = page->next;
+    page->listed = false;
+}
+
+static size_t descriptor_bytes(size_t object_count)
+{
+    return sizeof(struct tarn__slab_page) + 2 * ((object_count + 63) / 64) * sizeof(uint64_t);
+}
+
+static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t object_bytes,
+                             struct tarn__slab_page **out)
+{
+    size_t bytes = page_bytes_for(slab, class, object_bytes);
+    size_t count = class == CLASS_LARGE ? 1 : bytes / object_bytes;
+    struct tarn__slab_page *page = tarn__allocate_zeroed(descriptor_bytes(count));
+    struct tarn__block block;
+    tarn_status status;
+
+    if (!page)
+        return TARN_NO_MEMORY;
+    status = tarn__pages_take(slab->pages, bytes, page, &block);
+    if (status) {
+        tarn__free(page);
+        return status;
+    }
+    page->slab = slab;
+    page->base = block.base;
+    page->location = block.location;
+    page->block_bytes = block.bytes;
+    page->class = class;
+    page->object_units = (uint32_t)((object_bytes + 7) / 8);
+    page->inverse = (uint32_t)((((uint64_t)1 << 32) + page->object_units - 1) / page->object_units);
+    page->object_count = (uint32_t)count;
+    page->free_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++)
+        page->bits[i / 64] |= (uint64_t)1 << (i % 64);
+    page->all_next = slab->all;
+    if (slab->all)
+        slab->all->all_previous = page;
+    slab->all = page;
+    slab->page_count[class]++;
+    atomic_fetch_add_explicit(slab->memory_bytes, block.bytes + descriptor_bytes(count),
+                              memory_order_relaxed);
+    list_push(page);
+    *out = page;
+    return TARN_OK;
+}
+
+/* The page is in no list any more. */
+static void free_page(struct tarn__slab_page *page)
+{
+    atomic_fetch_sub_explicit(page->slab->memory_bytes,
+                              page->block_bytes + descriptor_bytes(page->object_count),
+                              memory_order_relaxed);
+    tarn__pages_give(page->slab->pages, page->location);
+    tarn__free(page);
+}
+
+static void drop_page(struct tarn__slab_page *page)
+{
+    struct tarn__slab *slab = page->slab;
+
+    if (page->listed)
+        list_remove(page);
+    if (page->all_next)
+        page->all_next->all_previous = page->all_previous;
+    if (page->all_previous)
+        page->all_previous->all_next = page->all_next;
+    else
+        slab->all = page->all_next;
+    slab->page_count[page->class]--;
+    free_page(page);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Objects
+ */
+
+tarn_status tarn__slab_take(struct tarn__slab *slab, size_t bytes, uint64_t *location,
+                            void **address)
+{
+    size_t object_bytes;
+    uint16_t class = class_of(bytes, &object_bytes);
+    struct tarn__slab_page *page = class == CLASS_LARGE ? NULL : slab->partial[class];
+    uint32_t word, object;
+
+    if (!page) {
+        tarn_status status = make_page(slab, class, object_bytes, &page);
+
+        if (status)
+            return status;
+    }
+    word = page->first_word;
+    while (!page->bits[word])
+        word++;
+    page->first_word = word;
+    object = word * 64 + (uint32_t)__builtin_ctzll(page->bits[word]);
+    page->bits[word] &= page->bits[word] - 1;
+    if (--page->free_count == 0)
+        list_remove(page);
+    *location = page->location + (uint64_t)object * page->object_units;
+    *address = (char *)page->base + (size_t)object * page->object_units * 8;
+    return TARN_OK;
+}
+
+static void set_free(struct tarn__slab_page *page, uint32_t word, uint64_t bits)
+{
+    page->bits[word] |= bits;
+    page->free_count += (uint32_t)__builtin_popcountll(bits);
+    if (word < page->first_word)
+        page->first_word = word;
+}
+
+static void after_free(struct tarn__slab_page *page)
+{
+    bool only_one = page->slab->page_count[page->class] == 1;
+
+    if (page->free_count == page->object_count && (!only_one || page->class == CLASS_LARGE))
+        drop_page(page);
+    else if (!page->listed && page->free_count)
+        list_push(page);
+}
+
+void tarn__slab_give(struct tarn__slab_page *page, uint64_t location)
+{
+    uint64_t units = location - page->location;
+    uint32_t object = (uint32_t)((units * page->inverse) >> 32);
+    uint64_t bit = (uint64_t)1 << (object % 64);
+
+    assert((uint64_t)object * page->object_units == units && object < page->object_count);
+    assert(!(page->bits[object / 64] & bit) && !page->detached);
+    if (atomic_load_explicit(&page->pins, memory_order_acquire)) {
+        assert(!(page->bits[words_of(page) + object / 64] & bit));
+        page->bits[words_of(page) + object / 64] |= bit;
+        page->dead_count++;
+        return;
+    }
+    set_free(page, object / 64, bit);
+    after_free(page);
+}
+
+void tarn__slab_unpin(struct tarn__slab_page *page)
+{
+    uint32_t *dead = &page->dead_count;
+
+    if (atomic_fetch_sub_explicit(&page->pins, 1, memory_order_acq_rel) != 1)
+        return;
+    if (page->detached) {
+        if (page->released)
+            free_page(page);
+    } else if (*dead) {
+        for (uint32_t word = 0; word < words_of(page); word++) {
+            uint64_t *bits = &page->bits[words_of(page) + word];
+
+            if (*bits)
+                set_free(page, word, *bits);
+            *bits = 0;
+        }
+        *dead = 0;
+        after_free(page);
+    }
+}
+
+bool tarn__slab_has_pins(const struct tarn__slab *slab)
+{
+    for (const struct tarn__slab_page *page = slab->all; page; page = page->all_next)
+        if (atomic_load_explicit(&page->pins, memory_order_acquire))
+            return true;
+    return false;
+}
+
+struct tarn__slab_page *tarn__slab_detach(struct tarn__slab *slab)
+{
+    struct tarn__slab_page *pages = slab->all;
+
+    for (struct tarn__slab_page *page = pages; page; page = page->all_next)
+        page->detached = true;
+    slab->all = NULL;
+    memset(slab->partial, 0, sizeof slab->partial);
+    memset(slab->page_count, 0, sizeof slab->page_count);
+    return pages;
+}
+
+void tarn__slab_free_detached(struct tarn__slab_page *pages)
+{
+    while (pages) {
+        struct tarn__slab_page *next = pages->all_next;
+
+        if (atomic_load_explicit(&pages->pins, memory_order_acquire))
+            pages->released = true;
+        else
+            free_page(pages);
+        pages = next;
+    }
+}

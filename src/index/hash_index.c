@@ -1,0 +1,552 @@
+/*
+ * The hash index: changing entries, and growing; see index.h for the structure.
+ *
+ * Invariants, for whoever holds the shard's lock:
+ *   1. A key has at most one slot with a location.
+ *   2. While the version is even, every entry can be reached from its bucket's line through links
+ *      whose filters have its bit.
+ *   3. A link is only ever in the last slot of a line. Overflow lines are used again, but never
+ *      given back while the index lives: a reader that follows an old link finds slots, and the
+ *      comparison of the key, or the version, tells it what they are worth.
+ *   4. A claimed slot is pointed to something, or given back, before the lock is.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "index/index.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define LAST_SLOT        (TARN__LINE_SLOTS - 1)
+#define FILTER_ALL       (TARN__SLOT_HASH_MASK | ~((UINT64_C(1) << 53) - 1))
+#define OVERFLOW_MAX     (UINT64_C(1) << 29)
+#define WINDOW_MAX       (TARN__WINDOW_LINK - 1)
+#define ENTRIES_ON_STACK 64
+
+/* Keys a bucket holds on average before another is added: 4.5. More would need less memory and lead
+ * more misses to a second line: docs/architecture.md has the curve. */
+#define KEYS_PER_2_BUCKETS 9
+
+tarn_status tarn__index_init(struct tarn__index *index, struct tarn__pages *pages,
+                             tarn__rehash *rehash, void *context)
+{
+    memset(index, 0, sizeof *index);
+    index->buckets.pages = pages;
+    index->overflow.pages = pages;
+    index->rehash = rehash;
+    index->rehash_context = context;
+    index->overflow_used = 1;
+    if (pthread_mutex_init(&index->lock, NULL) != 0)
+        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    return TARN_OK;
+}
+
+void tarn__index_release(struct tarn__index *index)
+{
+    tarn__groups_free(atomic_load_explicit(&index->groups, memory_order_relaxed));
+    tarn__lines_release(&index->buckets);
+    tarn__lines_release(&index->overflow);
+    pthread_mutex_destroy(&index->lock);
+}
+
+uint64_t tarn__index_bytes(struct tarn__index *index)
+{
+    struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_acquire);
+    uint64_t bytes = atomic_load_explicit(&index->buckets.bytes, memory_order_relaxed) +
+                     atomic_load_explicit(&index->overflow.bytes, memory_order_relaxed) +
+                     tarn__pointer_table_bytes(&index->buckets.chunks) +
+                     tarn__pointer_table_bytes(&index->overflow.chunks);
+
+    for (; groups; groups = groups->before)
+        bytes += groups->bytes;
+    return bytes;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Slots and versions
+ */
+
+static uint64_t load(_Atomic uint64_t *slot)
+{
+    return atomic_load_explicit(slot, memory_order_relaxed);
+}
+
+static void store(_Atomic uint64_t *slot, uint64_t value)
+{
+    atomic_store_explicit(slot, value, memory_order_release);
+}
+
+static uint64_t make_slot(uint64_t hash, uint64_t location, uint32_t bits)
+{
+    uint64_t window = bits / 4 < WINDOW_MAX ? bits / 4 : WINDOW_MAX;
+
+    return location << 24 | window << TARN__SLOT_HASH_BITS |
+           ((hash >> (4 * window)) & TARN__SLOT_HASH_MASK);
+}
+
+static uint64_t make_link(uint64_t line, uint64_t filter)
+{
+    return filter | (uint64_t)TARN__WINDOW_LINK << TARN__SLOT_HASH_BITS | line << 24;
+}
+
+/* The bits of a slot's hash from a bit on, as many as are wanted; false if they are not all kept.
+ */
+static bool slot_hash_bits(uint64_t slot, uint32_t from, uint32_t wanted, uint64_t *hash)
+{
+    uint32_t begin = 4 * (uint32_t)((slot >> TARN__SLOT_HASH_BITS) & 7);
+
+    if (from < begin || from + wanted > begin + TARN__SLOT_HASH_BITS)
+        return false;
+    *hash = ((slot & TARN__SLOT_HASH_MASK) >> (from - begin)) << from;
+    return true;
+}
+
+static uint64_t filter_of(uint64_t slot, uint32_t bits)
+{
+    uint64_t hash;
+
+    if (slot == TARN__SLOT_CLAIMED || !slot_hash_bits(slot, bits, 5, &hash))
+        return FILTER_ALL;
+    return tarn__link_filter_bit(hash, bits);
+}
+
+static void add_to_version(struct tarn__line *line)
+{
+    uint64_t control = load(&line->control);
+
+    store(&line->control, (control & ~TARN__VERSION_MASK) | ((control + 1) & TARN__VERSION_MASK));
+}
+
+/* A bucket that a batch has marked has an odd version already. */
+static bool begin_change(struct tarn__line *line)
+{
+    if (load(&line->control) & TARN__CONTROL_BATCH)
+        return false;
+    add_to_version(line);
+    return true;
+}
+
+static void end_change(struct tarn__line *line, bool begun)
+{
+    if (begun)
+        add_to_version(line);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Overflow lines
+ */
+
+/* 0 where memory ran out. */
+static uint64_t take_overflow(struct tarn__index *index)
+{
+    uint64_t number;
+
+    pthread_mutex_lock(&index->lock);
+    number = index->overflow_free;
+    if (number) {
+        struct tarn__line *line = tarn__line_at(&index->overflow, number);
+
+        index->overflow_free = (uint32_t)load(&line->control);
+    } else if (index->overflow_used == OVERFLOW_MAX) {
+        tarn__fail(TARN_FULL, "an index has at most 2^29 overflow lines");
+    } else if (!tarn__lines_reserve(&index->overflow, index->overflow_used + 1)) {
+        number = index->overflow_used++;
+    }
+    pthread_mutex_unlock(&index->lock);
+    return number;
+}
+
+static void give_overflow(struct tarn__index *index, uint64_t number)
+{
+    struct tarn__line *line = tarn__line_at(&index->overflow, number);
+
+    for (unsigned i = 0; i < TARN__LINE_SLOTS; i++)
+        store(&line->slots[i], 0);
+    pthread_mutex_lock(&index->lock);
+    store(&line->control, index->overflow_free); /* nobody reads an overflow line's control word */
+    index->overflow_free = (uint32_t)number;
+    pthread_mutex_unlock(&index->lock);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * A bucket as a list of slots, taken apart and put together again
+ */
+
+struct slots {
+    uint64_t *slots;
+    size_t count, capacity;
+    uint64_t *lines; /* numbers of overflow lines: of the bucket, or taken for it */
+    size_t line_count, line_capacity;
+    uint64_t slots_on_stack[ENTRIES_ON_STACK], lines_on_stack[ENTRIES_ON_STACK];
+};
+
+static void slots_init(struct slots *slots)
+{
+    slots->slots = slots->slots_on_stack;
+    slots->lines = slots->lines_on_stack;
+    slots->count = slots->line_count = 0;
+    slots->capacity = slots->line_capacity = ENTRIES_ON_STACK;
+}
+
+static void slots_release(struct slots *slots)
+{
+    if (slots->slots != slots->slots_on_stack)
+        tarn__free(slots->slots);
+    if (slots->lines != slots->lines_on_stack)
+        tarn__free(slots->lines);
+}
+
+static bool push(uint64_t **array, size_t *count, size_t *capacity, const uint64_t *on_stack,
+                 uint64_t value)
+{
+    if (*count == *capacity) {
+        uint64_t *larger = tarn__allocate(2 * *capacity * sizeof **array);
+
+        if (!larger)
+            return false;
+        memcpy(larger, *array, *count * sizeof **array);
+        if (*array != on_stack)
+            tarn__free(*array);
+        *array = larger;
+        *capacity *= 2;
+    }
+    (*array)[(*count)++] = value;
+    return true;
+}
+
+static bool add_slot(struct slots *slots, uint64_t slot)
+{
+    return push(&slots->slots, &slots->count, &slots->capacity, slots->slots_on_stack, slot);
+}
+
+static bool add_line(struct slots *slots, uint64_t number)
+{
+    return push(&slots->lines, &slots->line_count, &slots->line_capacity, slots->lines_on_stack,
+                number);
+}
+
+static bool gather(struct tarn__index *index, struct tarn__line *line, struct slots *slots)
+{
+    for (;;) {
+        uint64_t slot = 0;
+
+        for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
+            slot = load(&line->slots[i]);
+            if (slot && !tarn__slot_is_link(slot) && !add_slot(slots, slot))
+                return false;
+        }
+        if (!tarn__slot_is_link(slot))
+            return true;
+        if (!add_line(slots, tarn__link_line(slot)))
+            return false;
+        line = tarn__line_at(&index->overflow, tarn__link_line(slot));
+    }
+}
+
+/* Overflow lines that so many entries need. */
+static size_t lines_needed(size_t count)
+{
+    return count <= TARN__LINE_SLOTS ? 0 : (count - TARN__LINE_SLOTS + LAST_SLOT - 1) / LAST_SLOT;
+}
+
+/* Takes the overflow lines that are missing for the slots. */
+static bool take_lines(struct tarn__index *index, struct slots *slots)
+{
+    while (slots->line_count < lines_needed(slots->count)) {
+        uint64_t number = take_overflow(index);
+
+        if (!number)
+            return false;
+        if (!add_line(slots, number)) {
+            give_overflow(index, number);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Writes the slots into a bucket, whose lines they bring along, from the last line to the first.
+ * Lines that are not needed are given back. The version is odd, or the bucket not yet in use. */
+static void put_together(struct tarn__index *index, struct tarn__line *head, struct slots *slots,
+                         uint32_t bits)
+{
+    size_t needed = lines_needed(slots->count);
+    uint64_t filter = 0;
+    size_t end = slots->count;
+
+    for (size_t depth = needed + 1; depth-- > 0;) {
+        struct tarn__line *line =
+            depth ? tarn__line_at(&index->overflow, slots->lines[depth - 1]) : head;
+        size_t begin = depth * LAST_SLOT;
+        bool linked = depth < needed;
+
+        store(&line->slots[LAST_SLOT], linked ? make_link(slots->lines[depth], filter) : 0);
+        for (size_t i = begin; i < begin + TARN__LINE_SLOTS - linked; i++) {
+            store(&line->slots[i - begin], i < end ? slots->slots[i] : 0);
+            if (i < end)
+                filter |= filter_of(slots->slots[i], bits);
+        }
+        end = begin;
+    }
+    for (size_t i = needed; i < slots->line_count; i++)
+        give_overflow(index, slots->lines[i]);
+    slots->line_count = 0;
+}
+
+void tarn__index_tidy(struct tarn__index *index, struct tarn__place *place)
+{
+    struct slots slots;
+
+    if (!tarn__slot_is_link(load(&place->line->slots[LAST_SLOT])))
+        return;
+    slots_init(&slots);
+    if (gather(index, place->line, &slots) && lines_needed(slots.count) < slots.line_count) {
+        bool begun = begin_change(place->line);
+
+        put_together(index, place->line, &slots, place->bits);
+        end_change(place->line, begun);
+    }
+    slots_release(&slots);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Entries
+ */
+
+void tarn__index_find(struct tarn__index *index, uint64_t hash,
+                      bool (*leads_to)(void *context, uint64_t location), void *context,
+                      struct tarn__entry *entry)
+{
+    struct tarn__line *line;
+    uint64_t slot, link;
+
+    (void)tarn__index_place(index, hash, &entry->place); /* the index is not empty */
+    entry->location = 0;
+    line = entry->place.line;
+    for (;;) {
+        entry->slot = tarn__line_search(line, hash, leads_to, context, &slot, &link);
+        if (entry->slot) {
+            entry->location = tarn__slot_location(slot);
+            return;
+        }
+        if (!(link & tarn__link_filter_bit(hash, entry->place.bits)))
+            return;
+        line = tarn__line_at(&index->overflow, tarn__link_line(link));
+    }
+}
+
+/* Hangs another line on a full one and moves its last entry there. Returns the new line. */
+static struct tarn__line *extend(struct tarn__index *index, struct tarn__place *place,
+                                 struct tarn__line *full, uint64_t hash)
+{
+    uint64_t number = take_overflow(index);
+    uint64_t moved = load(&full->slots[LAST_SLOT]);
+    uint64_t filter = tarn__link_filter_bit(hash, place->bits) | filter_of(moved, place->bits);
+    struct tarn__line *line;
+    bool begun;
+
+    if (!number)
+        return NULL;
+    line = tarn__line_at(&index->overflow, number);
+    store(&line->slots[0], moved);
+    begun = begin_change(place->line);
+    store(&full->slots[LAST_SLOT], make_link(number, filter));
+    end_change(place->line, begun);
+    return line;
+}
+
+/* The first slot of a bucket that holds a value; links on the way to it learn the hash. */
+static _Atomic uint64_t *find_value(struct tarn__index *index, struct tarn__place *place,
+                                    uint64_t hash, bool (*wanted)(uint64_t slot, uint64_t value),
+                                    uint64_t value, struct tarn__line **last)
+{
+    struct tarn__line *line = place->line;
+
+    for (;;) {
+        uint64_t slot = 0;
+
+        *last = line;
+        for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
+            slot = load(&line->slots[i]);
+            if (!tarn__slot_is_link(slot) && wanted(slot, value))
+                return &line->slots[i];
+        }
+        if (!tarn__slot_is_link(slot))
+            return NULL;
+        store(&line->slots[LAST_SLOT], slot | tarn__link_filter_bit(hash, place->bits));
+        line = tarn__line_at(&index->overflow, tarn__link_line(slot));
+    }
+}
+
+static bool has_value(uint64_t slot, uint64_t value)
+{
+    return slot == value;
+}
+
+static bool has_location(uint64_t slot, uint64_t location)
+{
+    return tarn__slot_location(slot) == location;
+}
+
+tarn_status tarn__index_claim(struct tarn__index *index, uint64_t hash, struct tarn__entry *entry)
+{
+    struct tarn__line *last;
+
+    entry->slot = find_value(index, &entry->place, hash, has_value, 0, &last);
+    if (!entry->slot) {
+        struct tarn__line *line = extend(index, &entry->place, last, hash);
+
+        if (!line)
+            return tarn_last_error()->status;
+        entry->slot = &line->slots[1];
+    }
+    store(entry->slot, TARN__SLOT_CLAIMED);
+    return TARN_OK;
+}
+
+void tarn__index_unclaim(struct tarn__index *index, uint64_t hash, struct tarn__entry *entry)
+{
+    struct tarn__line *last;
+    _Atomic uint64_t *slot =
+        find_value(index, &entry->place, hash, has_value, TARN__SLOT_CLAIMED, &last);
+
+    store(slot, 0);
+    entry->slot = NULL;
+}
+
+void tarn__index_point(struct tarn__entry *entry, uint64_t hash, uint64_t location)
+{
+    bool begun = begin_change(entry->place.line);
+
+    store(entry->slot, location ? make_slot(hash, location, entry->place.bits) : 0);
+    end_change(entry->place.line, begun);
+}
+
+void tarn__index_find_again(struct tarn__index *index, uint64_t hash, struct tarn__entry *entry)
+{
+    struct tarn__line *last;
+
+    if (entry->location)
+        entry->slot = find_value(index, &entry->place, hash, has_location, entry->location, &last);
+    else
+        entry->slot = find_value(index, &entry->place, hash, has_value, TARN__SLOT_CLAIMED, &last);
+    assert(entry->slot);
+}
+
+void tarn__index_begin_batch(struct tarn__entry *entry)
+{
+    _Atomic uint64_t *control = &entry->place.line->control;
+
+    if (load(control) & TARN__CONTROL_BATCH)
+        return;
+    add_to_version(entry->place.line);
+    store(control, load(control) | TARN__CONTROL_BATCH);
+}
+
+void tarn__index_end_batch(struct tarn__entry *entry)
+{
+    _Atomic uint64_t *control = &entry->place.line->control;
+    uint64_t value = load(control);
+
+    if (value & TARN__CONTROL_BATCH)
+        store(control, ((value & ~TARN__VERSION_MASK) | ((value + 1) & TARN__VERSION_MASK)) &
+                           ~TARN__CONTROL_BATCH);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Growing
+ */
+
+/* Decides for each slot by the bit whether it goes to the new bucket. */
+static bool divide_slots(struct tarn__index *index, const struct slots *all, uint32_t bit,
+                         struct slots *stay, struct slots *go)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        uint64_t slot = all->slots[i];
+        uint64_t hash;
+
+        if (!slot_hash_bits(slot, bit, 1, &hash)) {
+            hash = index->rehash(index->rehash_context, tarn__slot_location(slot));
+            slot = make_slot(hash, tarn__slot_location(slot), bit + 1);
+        }
+        if (!add_slot(((hash >> bit) & 1) ? go : stay, slot))
+            return false;
+    }
+    for (size_t i = 0; i < all->line_count; i++)
+        if (!add_line(stay, all->lines[i]))
+            return false;
+    return take_lines(index, go);
+}
+
+/* The group gets one bucket more. */
+static bool split(struct tarn__index *index, struct tarn__groups *groups, uint32_t group)
+{
+    uint32_t buckets = atomic_load_explicit(&groups->buckets[group], memory_order_relaxed);
+    uint32_t bits = 31 - (uint32_t)__builtin_clz(buckets);
+    uint64_t from = (uint64_t)(buckets - (1u << bits)) << groups->bits | group;
+    uint64_t to = (uint64_t)buckets << groups->bits | group;
+    struct tarn__line *from_line = tarn__line_at(&index->buckets, from);
+    struct slots all, stay, go;
+    tarn_status status;
+    bool done = false;
+
+    __builtin_prefetch(from_line, 1);
+    pthread_mutex_lock(&index->lock);
+    status = tarn__lines_reserve(&index->buckets, to + 1);
+    pthread_mutex_unlock(&index->lock);
+    if (status)
+        return false;
+    __builtin_prefetch(tarn__line_at(&index->buckets, to), 1);
+    slots_init(&all);
+    slots_init(&stay);
+    slots_init(&go);
+    bits += groups->bits;
+    if (gather(index, from_line, &all) && divide_slots(index, &all, bits, &stay, &go)) {
+        bool begun = begin_change(from_line);
+
+        put_together(index, tarn__line_at(&index->buckets, to), &go, bits + 1);
+        atomic_store_explicit(&groups->buckets[group], buckets + 1, memory_order_release);
+        put_together(index, from_line, &stay, bits + 1);
+        end_change(from_line, begun);
+        done = true;
+    }
+    for (size_t i = 0; i < go.line_count; i++)
+        give_overflow(index, go.lines[i]);
+    slots_release(&all);
+    slots_release(&stay);
+    slots_release(&go);
+    return done;
+}
+
+bool tarn__index_grow(struct tarn__index *index, struct tarn__growth *growth, uint64_t coming)
+{
+    struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_relaxed);
+
+    if (2 * (growth->keys + coming) <= KEYS_PER_2_BUCKETS * growth->buckets)
+        return false;
+    for (;;) {
+        uint32_t group = growth->group;
+
+        if (group == TARN__NO_GROUP) { /* all groups have passed this row */
+            growth->row++;
+            growth->group = growth->first_group;
+            continue;
+        }
+        growth->group = groups->next[group];
+        if (atomic_load_explicit(&groups->buckets[group], memory_order_relaxed) > growth->row)
+            continue; /* it came from a shard that had grown further */
+        if (split(index, groups, group)) {
+            growth->buckets++;
+            return true;
+        }
+        growth->group = group;
+        return false;
+    }
+}
+
+bool tarn__index_wants_groups(const struct tarn__index *index, const struct tarn__growth *growth)
+{
+    const struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_relaxed);
+
+    return groups->bits < TARN__GROUP_BITS_MAX && growth->row >= 3;
+}

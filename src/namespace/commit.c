@@ -1,0 +1,128 @@
+/* Committing a batch: the two modes, and what they tell the caller. */
+#include "base/memory.h"
+#include "base/status.h"
+#include "namespace/batch.h"
+
+#define GROUP 32 /* operations whose cache misses overlap */
+
+static tarn_status check_arguments(tarn_namespace *ns, const tarn_batch *batch, enum tarn_mode mode)
+{
+    if (!ns || !batch)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns or batch is NULL");
+    if (mode != TARN_BEST_EFFORT && mode != TARN_ALL_OR_NOTHING)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "mode is %d", (int)mode);
+    return TARN_OK;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Best effort: the single operations, with the cache told ahead
+ */
+
+static void announce(tarn_namespace *ns, const struct tarn__operation *operations, size_t count,
+                     uint64_t *hashes)
+{
+    struct tarn__section *section = tarn__epoch_enter(&ns->environment->epoch);
+    struct tarn__index *index = NULL;
+    struct tarn__place places[GROUP];
+    bool there = tarn__namespace_usable(ns);
+
+    if (there)
+        index = atomic_load_explicit(&ns->index, memory_order_acquire);
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = tarn__hash(operations[i].key, ns->environment->seed);
+        there = there && tarn__index_place(index, hashes[i], &places[i]);
+        if (there)
+            __builtin_prefetch(places[i].line, 1);
+    }
+    for (size_t i = 0; there && i < count; i++) {
+        uint64_t likely = tarn__index_likely(&places[i], hashes[i]);
+
+        if (likely)
+            ns->engine->prefetch(ns->engine_state, likely);
+    }
+    tarn__epoch_leave(section);
+}
+
+static void commit_best_effort(tarn_namespace *ns, const tarn_batch *batch,
+                               struct tarn_result *results, struct tarn__sink *sink,
+                               struct tarn_batch_summary *summary)
+{
+    uint64_t hashes[GROUP];
+
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct tarn__operation *operation = &batch->operations[i];
+        struct tarn_result result = {0};
+
+        if (i % GROUP == 0)
+            announce(ns, operation, batch->count - i < GROUP ? batch->count - i : GROUP, hashes);
+        result.status = tarn__operation_run(ns, operation, hashes[i % GROUP], sink, &result);
+        if (result.status && summary->failed++ == 0)
+            summary->first_failed = i;
+        summary->processed += result.status == TARN_OK;
+        if (results)
+            results[i] = result;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------
+ * All or nothing
+ */
+
+static tarn_status commit_all_or_nothing(tarn_namespace *ns, const tarn_batch *batch,
+                                         struct tarn_result *results, struct tarn__sink *sink,
+                                         struct tarn_batch_summary *summary)
+{
+    size_t failed;
+    tarn_status status;
+
+    memset(results, 0, batch->count * sizeof *results);
+    status = tarn__plan_commit(ns, batch, results, sink, &failed);
+    if (!status) {
+        summary->processed = batch->count;
+        return TARN_OK;
+    }
+    memset(results, 0, batch->count * sizeof *results);
+    sink->at = 0;
+    summary->failed = 1;
+    summary->first_failed = failed < batch->count ? failed : 0;
+    if (failed < batch->count)
+        results[failed].status = status;
+    return status;
+}
+
+tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch, enum tarn_mode mode,
+                              struct tarn_result *results, struct tarn_buf *values,
+                              struct tarn_batch_summary *summary)
+{
+    struct tarn_batch_summary total = {0};
+    struct tarn__sink sink = {.buf = values};
+    struct tarn_result *scratch = NULL;
+    const struct tarn__os *os;
+    uint64_t start;
+    tarn_status status = check_arguments(ns, batch, mode);
+
+    if (status)
+        return status;
+    os = ns->environment->os;
+    start = os->monotonic_ns(os);
+    if (!tarn__namespace_usable(ns)) {
+        status = tarn__namespace_not_open(ns);
+    } else if (batch->count && mode == TARN_ALL_OR_NOTHING) {
+        if (!results)
+            scratch = tarn__allocate(batch->count * sizeof *scratch);
+        if (!results && !scratch)
+            return TARN_NO_MEMORY;
+        status = commit_all_or_nothing(ns, batch, results ? results : scratch, &sink, &total);
+    } else {
+        commit_best_effort(ns, batch, results, &sink, &total);
+    }
+    tarn__free(scratch);
+    if (values)
+        values->length = sink.at;
+    for (size_t i = 0; results && i < batch->count; i++)
+        tarn__result_settle(&results[i], values ? values : &(struct tarn_buf){0});
+    total.duration_ns = os->monotonic_ns(os) - start;
+    if (summary)
+        *summary = total;
+    return status;
+}

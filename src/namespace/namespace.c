@@ -1,0 +1,350 @@
+/* Making, configuring, clearing and ending a namespace. */
+#include "namespace/namespace.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <string.h>
+
+#define SHARDS_DEFAULT          16
+#define LOCK_TIMEOUT_MS_DEFAULT 5000
+
+/* ------------------------------------------------------------------------------------------
+ * Options
+ */
+
+static tarn_status check_options(const struct tarn_namespace_options *options)
+{
+    if (!options)
+        return TARN_OK;
+    if (options->size != sizeof *options)
+        return tarn__fail(TARN_INVALID_ARGUMENT,
+                          "options->size is %zu: set it to sizeof(struct tarn_namespace_options)",
+                          options->size);
+    if (options->shards > TARN_SHARDS_MAX)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "shards is %u, and at most %d", options->shards,
+                          TARN_SHARDS_MAX);
+    if (options->max_value_size > TARN_VALUE_BYTES_MAX)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "max_value_size is %llu, and at most %zu",
+                          (unsigned long long)options->max_value_size, TARN_VALUE_BYTES_MAX);
+    return TARN_OK;
+}
+
+static uint32_t timeout_of(const struct tarn_namespace_options *options)
+{
+    return options->lock_timeout_ms ? options->lock_timeout_ms : LOCK_TIMEOUT_MS_DEFAULT;
+}
+
+static uint64_t max_value_size_of(const struct tarn_namespace_options *options)
+{
+    return options->max_value_size ? options->max_value_size : TARN_VALUE_BYTES_MAX;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Making and ending
+ */
+
+static uint64_t hash_again(void *context, uint64_t location)
+{
+    tarn_namespace *ns = context;
+    struct tarn__record record;
+
+    ns->engine->read(ns->engine_state, location, &record);
+    return tarn__hash(record.key, ns->environment->seed);
+}
+
+static struct tarn__index *make_index(tarn_namespace *ns)
+{
+    struct tarn__index *index = tarn__allocate_lines(sizeof *index);
+
+    if (index && tarn__index_init(index, &ns->environment->pages, hash_again, ns)) {
+        tarn__free(index);
+        index = NULL;
+    }
+    return index;
+}
+
+static void free_index(struct tarn__index *index)
+{
+    if (!index)
+        return;
+    tarn__index_release(index);
+    tarn__free(index);
+}
+
+static void set_up(tarn_namespace *ns, struct tarn_slice name,
+                   const struct tarn_namespace_options *options)
+{
+    ns->shard_count = options->shards ? options->shards : SHARDS_DEFAULT;
+    atomic_store(&ns->lock_timeout_ms, timeout_of(options));
+    atomic_store(&ns->max_keys, options->max_keys);
+    atomic_store(&ns->max_value_size, max_value_size_of(options));
+    atomic_store(&ns->max_bytes, options->max_bytes);
+    ns->name_length = name.length;
+    memcpy(ns->name, name.data, name.length);
+}
+
+tarn_status tarn__namespace_make(struct tarn__environment *environment,
+                                 const struct tarn__engine *engine, struct tarn_slice name,
+                                 const struct tarn_namespace_options *options,
+                                 void (*released)(void *context), void *context,
+                                 tarn_namespace **out)
+{
+    static const struct tarn_namespace_options defaults = {.size = sizeof defaults};
+    tarn_status status = check_options(options);
+    tarn_namespace *ns;
+
+    if (status)
+        return status;
+    ns = tarn__allocate_lines(sizeof *ns);
+    if (!ns)
+        return TARN_NO_MEMORY;
+    ns->environment = environment;
+    ns->engine = engine;
+    set_up(ns, name, options ? options : &defaults);
+    if (pthread_mutex_init(&ns->admin, NULL) != 0) {
+        tarn__free(ns);
+        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    }
+    atomic_store(&ns->references, 1);
+    atomic_store(&ns->index, make_index(ns));
+    status = atomic_load(&ns->index) ? tarn__shards_make(ns, ns->shard_count) : TARN_NO_MEMORY;
+    if (!status)
+        status = engine->open(environment, &ns->engine_state);
+    if (status) {
+        free_index(atomic_load(&ns->index));
+        tarn__namespace_release(ns);
+        return status;
+    }
+    ns->released = released;
+    ns->released_context = context;
+    *out = ns;
+    return TARN_OK;
+}
+
+/* What was in the namespace is gone already: see tarn__namespace_end(). */
+void tarn__namespace_release(tarn_namespace *ns)
+{
+    if (atomic_fetch_sub_explicit(&ns->references, 1, memory_order_acq_rel) != 1)
+        return;
+    tarn__shards_free(ns);
+    pthread_mutex_destroy(&ns->admin);
+    if (ns->released)
+        ns->released(ns->released_context);
+    tarn__free(ns);
+}
+
+void tarn_namespace_close(tarn_namespace *ns)
+{
+    if (ns)
+        tarn__namespace_release(ns);
+}
+
+tarn_status tarn__namespace_not_open(const tarn_namespace *ns)
+{
+    if (atomic_load_explicit(&ns->state, memory_order_acquire) == TARN__DROPPED)
+        return tarn__fail(TARN_NAMESPACE_DROPPED, "namespace \"%.*s\" was dropped",
+                          (int)ns->name_length, ns->name);
+    return tarn__outcome(TARN_CLOSED);
+}
+
+bool tarn__namespace_wait_open(tarn_namespace *ns)
+{
+    const struct tarn__os *os = ns->environment->os;
+    int state;
+
+    while ((state = atomic_load_explicit(&ns->state, memory_order_acquire)) == TARN__CLOSING)
+        os->yield(os);
+    return state == TARN__OPEN;
+}
+
+void tarn__wait_for_readers(struct tarn__environment *environment)
+{
+    uint64_t stamp = tarn__epoch_stamp(&environment->epoch);
+
+    while (!tarn__epoch_passed(&environment->epoch, stamp))
+        if (!tarn__epoch_advance(&environment->epoch))
+            environment->os->yield(environment->os);
+}
+
+tarn_status tarn__namespace_end_prepare(tarn_namespace *ns)
+{
+    atomic_store(&ns->state, TARN__CLOSING);
+    tarn__wait_for_readers(ns->environment); /* from now on none of them makes a pin */
+    while (atomic_load(&ns->copying))
+        ns->environment->os->yield(ns->environment->os);
+    if (!atomic_load(&ns->cursors) && !ns->engine->has_pins(ns->engine_state))
+        return TARN_OK;
+    tarn__namespace_end_cancel(ns);
+    return tarn__fail(TARN_BUSY, "a pin or a cursor of namespace \"%.*s\" is still held",
+                      (int)ns->name_length, ns->name);
+}
+
+void tarn__namespace_end_cancel(tarn_namespace *ns)
+{
+    atomic_store(&ns->state, TARN__OPEN);
+}
+
+void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state)
+{
+    struct tarn__index *index = atomic_load(&ns->index);
+
+    atomic_store(&ns->state, state);
+    /* Writers that had their lock before they could see this finish first; those that get it
+     * later look at the state. Nobody holds these locks for long: no deadline. */
+    pthread_mutex_lock(&ns->admin);
+    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
+        pthread_mutex_lock(&tarn__shard_at(ns, i)->lock);
+        pthread_mutex_unlock(&tarn__shard_at(ns, i)->lock);
+    }
+    pthread_mutex_unlock(&ns->admin);
+    tarn__wait_for_readers(ns->environment);
+    atomic_store(&ns->index, NULL);
+    free_index(index);
+    ns->engine->close(ns->engine_state);
+    ns->engine_state = NULL;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * All of it at once
+ */
+
+/* Keys and bytes that are there. All locks are held. */
+static void count_all(tarn_namespace *ns, uint64_t *keys, uint64_t *bytes, uint64_t *writes)
+{
+    int64_t sum = 0;
+
+    *keys = *writes = 0;
+    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
+        const struct tarn__shard *shard = tarn__shard_at(ns, i);
+
+        *keys += shard->growth.keys;
+        *writes += shard->writes;
+        sum += shard->bytes;
+    }
+    *bytes = (uint64_t)sum;
+}
+
+static tarn_status too_low(const char *field, uint64_t limit, uint64_t there)
+{
+    return tarn__fail(TARN_LIMIT_TOO_LOW, "%s cannot become %llu: %llu are there", field,
+                      (unsigned long long)limit, (unsigned long long)there);
+}
+
+static tarn_status apply_fields(tarn_namespace *ns, unsigned fields,
+                                const struct tarn_namespace_options *options)
+{
+    uint64_t keys, bytes, writes;
+
+    count_all(ns, &keys, &bytes, &writes);
+    if ((fields & TARN_SET_MAX_KEYS) && options->max_keys && keys > options->max_keys)
+        return too_low("max_keys", options->max_keys, keys);
+    if ((fields & TARN_SET_MAX_BYTES) && options->max_bytes && bytes > options->max_bytes)
+        return too_low("max_bytes", options->max_bytes, bytes);
+    if (fields & TARN_SET_LOCK_TIMEOUT_MS)
+        atomic_store(&ns->lock_timeout_ms, timeout_of(options));
+    if (fields & TARN_SET_MAX_KEYS)
+        atomic_store(&ns->max_keys, options->max_keys);
+    if (fields & TARN_SET_MAX_VALUE_SIZE)
+        atomic_store(&ns->max_value_size, max_value_size_of(options));
+    if (fields & TARN_SET_MAX_BYTES)
+        atomic_store(&ns->max_bytes, options->max_bytes);
+    atomic_store(&ns->keys, keys);
+    atomic_store(&ns->bytes, bytes);
+    return TARN_OK;
+}
+
+tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
+                                     const struct tarn_namespace_options *options)
+{
+    unsigned known =
+        TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS | TARN_SET_MAX_VALUE_SIZE | TARN_SET_MAX_BYTES;
+    tarn_status status;
+
+    if (!ns || !options)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns or options is NULL");
+    if (fields & ~known)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "fields has unknown bits: %#x", fields & ~known);
+    status = check_options(options);
+    if (!status)
+        status = tarn__shards_lock_all(ns, true);
+    if (status)
+        return status;
+    status = apply_fields(ns, fields, options);
+    tarn__shards_unlock_all(ns);
+    return status;
+}
+
+tarn_status tarn_namespace_clear(tarn_namespace *ns)
+{
+    struct tarn__index *before, *empty;
+    tarn_status status;
+    void *detached;
+
+    if (!ns)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
+    empty = make_index(ns);
+    if (!empty)
+        return TARN_NO_MEMORY;
+    status = tarn__shards_lock_all(ns, true);
+    if (status) {
+        free_index(empty);
+        return status;
+    }
+    before = atomic_load(&ns->index);
+    atomic_fetch_add(&ns->environment->sequence, 1);
+    atomic_store_explicit(&ns->index, empty, memory_order_release);
+    detached = ns->engine->detach(ns->engine_state);
+    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
+        tarn__growth_reset(&tarn__shard_at(ns, i)->growth);
+        tarn__shard_at(ns, i)->bytes = 0;
+    }
+    tarn__shard_at(ns, 0)->writes++;
+    atomic_store(&ns->keys, 0);
+    atomic_store(&ns->bytes, 0);
+    tarn__shards_unlock_all(ns);
+    tarn__wait_for_readers(ns->environment);
+    free_index(before);
+    ns->engine->release(ns->engine_state, detached);
+    return TARN_OK;
+}
+
+static void fill_options(const tarn_namespace *ns, struct tarn_namespace_options *options)
+{
+    options->size = sizeof *options;
+    options->shards = ns->shard_count;
+    options->lock_timeout_ms = atomic_load(&ns->lock_timeout_ms);
+    options->max_keys = atomic_load(&ns->max_keys);
+    options->max_value_size = atomic_load(&ns->max_value_size);
+    options->max_bytes = atomic_load(&ns->max_bytes);
+}
+
+tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_namespace_stats *stats,
+                                 uint64_t *shard_keys, size_t shard_capacity)
+{
+    tarn_status status;
+    uint32_t made;
+
+    if (!ns || !stats)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns or stats is NULL");
+    if (stats->size != sizeof *stats)
+        return tarn__fail(TARN_INVALID_ARGUMENT,
+                          "stats->size is %zu: set it to sizeof(struct tarn_namespace_stats)",
+                          stats->size);
+    status = tarn__shards_lock_all(ns, true);
+    if (status)
+        return status;
+    made = atomic_load(&ns->shards_made);
+    count_all(ns, &stats->keys, &stats->bytes, &stats->writes);
+    stats->index_bytes = tarn__index_bytes(atomic_load(&ns->index));
+    stats->memory_bytes = stats->index_bytes + ns->engine->memory_bytes(ns->engine_state) +
+                          sizeof *ns + sizeof(struct tarn__index) +
+                          made * sizeof(struct tarn__shard) +
+                          tarn__pointer_table_bytes(&ns->shards);
+    stats->sequence = atomic_load(&ns->environment->sequence);
+    stats->shards = ns->shard_count;
+    fill_options(ns, &stats->options);
+    for (uint32_t i = 0; shard_keys && i < shard_capacity && i < ns->shard_count; i++)
+        shard_keys[i] = tarn__shard_at(ns, i)->growth.keys;
+    tarn__shards_unlock_all(ns);
+    return TARN_OK;
+}

@@ -1,0 +1,157 @@
+/*
+ * A namespace: an index over the records of one engine, divided into shards for writing.
+ *
+ * Order of locks, each optional: namespace's admin lock, then shards by rising number, then the
+ * index's or the engine's own. Sections of the epoch are entered with no lock held or while waiting
+ * for none.
+ *
+ * Life: OPEN -> CLOSING (is anything pinned?) -> OPEN again, or DROPPED or CLOSED. In the last two
+ * nothing is left but the struct, until its last handle is closed.
+ */
+#ifndef TARN_NAMESPACE_NAMESPACE_H
+#define TARN_NAMESPACE_NAMESPACE_H
+
+#include "base/hash.h"
+#include "engine/engine.h"
+#include "index/index.h"
+
+enum tarn__namespace_state { TARN__OPEN, TARN__CLOSING, TARN__DROPPED, TARN__CLOSED };
+
+struct tarn__shard {
+    _Alignas(64) pthread_mutex_t lock;
+    struct tarn__growth growth;
+    int64_t bytes;   /* of keys and values, gained and lost under this lock: groups may change
+                        their shard, so only the sum over all shards means something */
+    uint64_t writes; /* likewise */
+    uint64_t coming; /* keys that a batch is about to add; 0 between batches */
+};
+
+struct tarn_namespace {
+    struct tarn__environment *environment;
+    const struct tarn__engine *engine;
+    void *engine_state;
+    _Atomic(struct tarn__index *) index; /* replaced by clear */
+    _Atomic int state;                   /* enum tarn__namespace_state */
+    struct tarn__pointer_table shards;   /* struct tarn__shard; only ever more of them */
+    _Atomic uint32_t shards_made;        /* grows under the admin lock */
+
+    /* Changed under all locks of shards, so constant under any. */
+    _Atomic uint32_t lock_timeout_ms;
+    _Atomic uint64_t max_keys, max_value_size, max_bytes;
+    uint32_t shard_count;
+
+    /* What is there, kept exact at every moment while max_keys or max_bytes is set. */
+    _Alignas(64) _Atomic uint64_t keys;
+    _Atomic uint64_t bytes;
+
+    _Alignas(64) pthread_mutex_t admin; /* who needs all shards takes this first */
+    _Atomic uint32_t cursors;
+    _Atomic uint32_t copying; /* reads that have left their section and pin what they still copy */
+    _Atomic uint32_t references;     /* handles, and one of the store while it is in there */
+    void (*released)(void *context); /* called once the struct is gone */
+    void *released_context;
+    size_t name_length;
+    char name[TARN_NAME_BYTES_MAX];
+};
+
+/* ------------------------------------------------------------------------------------------
+ * namespace.c
+ */
+
+/* Makes a namespace with one reference. released is called when it is gone. */
+tarn_status tarn__namespace_make(struct tarn__environment *environment,
+                                 const struct tarn__engine *engine, struct tarn_slice name,
+                                 const struct tarn_namespace_options *options,
+                                 void (*released)(void *context), void *context,
+                                 tarn_namespace **ns);
+
+/* Gives back a reference. */
+void tarn__namespace_release(tarn_namespace *ns);
+
+/* Ends a namespace in two steps. prepare: TARN_BUSY if anything is pinned; otherwise pins and
+ * cursors wait until one of the others is called. Neither may fail after that. */
+tarn_status tarn__namespace_end_prepare(tarn_namespace *ns);
+void tarn__namespace_end_cancel(tarn_namespace *ns);
+void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state);
+
+/* The status of a namespace that is not open, with its detail. */
+tarn_status tarn__namespace_not_open(const tarn_namespace *ns);
+
+/* For pins and cursors: waits while it is not decided whether the namespace ends. */
+bool tarn__namespace_wait_open(tarn_namespace *ns);
+
+/* Waits until whoever is inside a section now has left. Not from inside. */
+void tarn__wait_for_readers(struct tarn__environment *environment);
+
+static inline bool tarn__namespace_usable(tarn_namespace *ns)
+{
+    return atomic_load_explicit(&ns->state, memory_order_acquire) <= TARN__CLOSING;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * shards.c
+ */
+
+/* Shards that are locked: bit i of the set is shard i. */
+struct tarn__lock_set {
+    uint64_t bits[TARN_SHARDS_MAX / 64];
+};
+
+/* What stays as it is while a lock is held. */
+struct tarn__held {
+    struct tarn__index *index;
+    struct tarn__groups *groups;
+    struct tarn__shard *shard; /* of the hash, where there is one hash */
+};
+
+tarn_status tarn__shards_make(tarn_namespace *ns, uint32_t count);
+void tarn__shards_free(tarn_namespace *ns);
+
+/* Locks the shard of a hash. TARN_LOCK_TIMEOUT, TARN_CLOSED, TARN_NAMESPACE_DROPPED, and what it
+ * takes to make the index for the first key. */
+tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__held *held);
+void tarn__shard_unlock(struct tarn__held *held);
+
+/* The same for the shards of many hashes. */
+tarn_status tarn__shards_lock_some(tarn_namespace *ns, const uint64_t *hashes, size_t count,
+                                   struct tarn__held *held, struct tarn__lock_set *set);
+void tarn__shards_unlock_some(tarn_namespace *ns, struct tarn__lock_set *set);
+
+/* All shards and the admin lock. wait: false gives up at once, silently. */
+tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait);
+void tarn__shards_unlock_all(tarn_namespace *ns);
+
+static inline struct tarn__shard *tarn__shard_at(tarn_namespace *ns, uint32_t number)
+{
+    return tarn__pointer_table_get(&ns->shards, number);
+}
+
+static inline struct tarn__shard *tarn__shard_of(tarn_namespace *ns,
+                                                 const struct tarn__groups *groups, uint64_t hash)
+{
+    return tarn__shard_at(ns, groups->shard[tarn__group_of(groups, hash)]);
+}
+
+/* Divides the index into more groups if the locks can be had at once. No lock is held. */
+void tarn__shards_divide(tarn_namespace *ns);
+
+/* ------------------------------------------------------------------------------------------
+ * limits.c
+ */
+
+/* Checks the bytes of a key against the bounds of every key. */
+tarn_status tarn__check_key(struct tarn_slice key);
+tarn_status tarn__check_slice(struct tarn_slice slice);
+
+/* Under the lock of the key's shard. */
+tarn_status tarn__check_value_size(tarn_namespace *ns, size_t length);
+
+/* Sets keys and bytes aside before a write, or fails with TARN_TOO_MANY_KEYS or TARN_FULL. Does
+ * nothing while no limit is set. Under a lock of the namespace, as the next. */
+tarn_status tarn__limits_reserve(tarn_namespace *ns, uint64_t keys, uint64_t bytes);
+void tarn__limits_return(tarn_namespace *ns, uint64_t keys, uint64_t bytes);
+
+/* Whether name is 1 to 255 bytes of UTF-8 without control characters. */
+tarn_status tarn__check_name(struct tarn_slice name);
+
+#endif

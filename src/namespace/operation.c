@@ -1,0 +1,248 @@
+/*
+ * Operations on one key; see operation.h.
+ *
+ * A write goes in this order, under the lock of the key's shard; until the engine has the record,
+ * any step may fail and leaves everything as it was:
+ *
+ *     find, decide, check limits, make room for what is handed out, claim a slot for a new key,
+ *     engine: append, point the slot, hand out, engine: retire what was there, grow
+ */
+#include "namespace/operation.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+/* ------------------------------------------------------------------------------------------
+ * Deciding
+ */
+
+static tarn_status put(struct tarn__decision *decision, struct tarn_slice value)
+{
+    decision->action = TARN__PUT;
+    decision->value = value;
+    return TARN_OK;
+}
+
+static tarn_status decide_increment(int64_t delta, const struct tarn__record *present,
+                                    struct tarn__decision *decision)
+{
+    int64_t now = 0;
+
+    if (present) {
+        if (present->info.content != TARN_CONTENT_COUNTER || present->value.length != sizeof now)
+            return tarn__outcome(TARN_NOT_A_COUNTER);
+        memcpy(&now, present->value.data, sizeof now);
+    }
+    if (__builtin_add_overflow(now, delta, &decision->sum))
+        return tarn__outcome(TARN_COUNTER_OVERFLOW);
+    memcpy(decision->counter, &decision->sum, sizeof decision->counter);
+    decision->content = TARN_CONTENT_COUNTER;
+    return put(decision, tarn_slice_of(decision->counter, sizeof decision->counter));
+}
+
+static bool slices_equal(struct tarn_slice a, struct tarn_slice b)
+{
+    return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+tarn_status tarn__decide(const struct tarn__operation *operation,
+                         const struct tarn__record *present, struct tarn__decision *decision)
+{
+    bool matches;
+
+    decision->action = TARN__KEEP;
+    decision->content = TARN_CONTENT_BYTES;
+    decision->sum = 0;
+    decision->hands_back = present != NULL;
+    switch (operation->kind) {
+    case TARN__SET:
+        return put(decision, operation->value);
+    case TARN__INCREMENT:
+        decision->hands_back = false;
+        return decide_increment(operation->delta, present, decision);
+    case TARN__INSERT:
+        if (present)
+            return tarn__outcome(TARN_KEY_EXISTS);
+        return put(decision, operation->value);
+    default:
+        break;
+    }
+    if (!present)
+        return tarn__outcome(TARN_KEY_NOT_FOUND);
+    switch (operation->kind) {
+    case TARN__GET:
+        return TARN_OK;
+    case TARN__DELETE:
+        decision->hands_back = false;
+        /* fall through */
+    case TARN__CONSUME:
+        decision->action = TARN__REMOVE;
+        return TARN_OK;
+    case TARN__REPLACE_IF:
+    case TARN__REPLACE_IF_SEQUENCE:
+        decision->hands_back = false;
+        matches = operation->kind == TARN__REPLACE_IF
+                      ? slices_equal(present->value, operation->expected)
+                      : present->info.sequence == operation->sequence;
+        if (!matches)
+            return tarn__outcome(TARN_CONDITION_FAILED);
+        return put(decision, operation->value);
+    default: /* TARN__UPDATE */
+        return put(decision, operation->value);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Handing out
+ */
+
+void tarn__result_fill(struct tarn_result *result, const struct tarn__record *present,
+                       const struct tarn__decision *decision, struct tarn__sink *sink)
+{
+    memset(result, 0, sizeof *result);
+    result->sum = decision->sum;
+    if (!present)
+        return;
+    result->existed = true;
+    result->info = present->info;
+    if (!sink->buf || !decision->hands_back)
+        return;
+    result->value.data = (void *)(uintptr_t)sink->at; /* an offset, for now */
+    result->value.length = present->value.length;
+    if (present->value.length)
+        memcpy((char *)sink->buf->data + sink->at, present->value.data, present->value.length);
+    sink->at += present->value.length;
+}
+
+void tarn__result_settle(struct tarn_result *result, const struct tarn_buf *buf)
+{
+    size_t offset = (uintptr_t)result->value.data;
+
+    if (result->value.length)
+        result->value.data = (char *)buf->data + offset;
+    else
+        result->value.data = NULL;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Running
+ */
+
+void tarn__count_writes(tarn_namespace *ns, const struct tarn__held *held, uint64_t hash,
+                        uint64_t writes, int keys, int64_t bytes)
+{
+    struct tarn__shard *shard = tarn__shard_of(ns, held->groups, hash);
+
+    shard->growth.keys += (uint64_t)(int64_t)keys;
+    held->groups->keys[tarn__group_of(held->groups, hash)] += (uint32_t)keys;
+    shard->bytes += bytes;
+    shard->writes += writes;
+}
+
+/* Stores a record and points the key's entry to it. */
+static tarn_status put_record(tarn_namespace *ns, struct tarn__held *held, uint64_t hash,
+                              struct tarn__write *write, struct tarn__entry *entry,
+                              uint64_t old_bytes)
+{
+    uint64_t bytes = write->record.key.length + write->record.value.length;
+    uint64_t more_bytes = bytes > old_bytes ? bytes - old_bytes : 0;
+    bool new_key = entry->location == 0;
+    tarn_status status = tarn__limits_reserve(ns, new_key, more_bytes);
+
+    if (status)
+        return status;
+    if (new_key)
+        status = tarn__index_claim(held->index, hash, entry);
+    if (!status) {
+        write->record.info.sequence =
+            atomic_fetch_add_explicit(&ns->environment->sequence, 1, memory_order_relaxed) + 1;
+        status = ns->engine->append(ns->engine_state, write, 1);
+        if (status && new_key)
+            tarn__index_unclaim(held->index, hash, entry);
+    }
+    if (status) {
+        tarn__limits_return(ns, new_key, more_bytes);
+        return status;
+    }
+    tarn__index_point(entry, hash, write->location);
+    if (bytes < old_bytes)
+        tarn__limits_return(ns, 0, old_bytes - bytes);
+    tarn__count_writes(ns, held, hash, 1, new_key, (int64_t)(bytes - old_bytes));
+    return TARN_OK;
+}
+
+static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, uint64_t hash,
+                                 struct tarn__write *write, struct tarn__entry *entry,
+                                 uint64_t old_bytes)
+{
+    tarn_status status;
+
+    write->record.info.sequence =
+        atomic_fetch_add_explicit(&ns->environment->sequence, 1, memory_order_relaxed) + 1;
+    status = ns->engine->append(ns->engine_state, write, 1);
+    if (status)
+        return status;
+    tarn__index_point(entry, hash, 0);
+    tarn__limits_return(ns, 1, old_bytes);
+    tarn__count_writes(ns, held, hash, 1, -1, -(int64_t)old_bytes);
+    return TARN_OK;
+}
+
+/* Everything between locking and unlocking. */
+static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
+                              const struct tarn__operation *operation, uint64_t hash,
+                              struct tarn__sink *sink, struct tarn_result *result)
+{
+    struct tarn__key_search search = {.ns = ns, .key = operation->key};
+    const struct tarn__record *present;
+    struct tarn__decision decision;
+    struct tarn__write write = {0};
+    struct tarn__entry entry;
+    uint64_t old_bytes = 0;
+    tarn_status status;
+
+    tarn__index_find(held->index, hash, tarn__leads_to_key, &search, &entry);
+    present = entry.location ? &search.record : NULL;
+    status = tarn__decide(operation, present, &decision);
+    if (!status && decision.action == TARN__PUT)
+        status = tarn__check_value_size(ns, decision.value.length);
+    if (!status && sink->buf && decision.hands_back)
+        status = tarn__buf_reserve(sink->buf, sink->at + present->value.length);
+    if (status)
+        return status;
+    if (present)
+        old_bytes = present->key.length + present->value.length;
+    write.record.key = operation->key;
+    write.record.value = decision.value;
+    write.record.info.content = decision.content;
+    write.removes = decision.action == TARN__REMOVE;
+    if (decision.action == TARN__PUT)
+        status = put_record(ns, held, hash, &write, &entry, old_bytes);
+    else if (decision.action == TARN__REMOVE)
+        status = remove_record(ns, held, hash, &write, &entry, old_bytes);
+    if (status)
+        return status;
+    tarn__result_fill(result, present, &decision, sink);
+    if (decision.action != TARN__KEEP && entry.location)
+        ns->engine->retire(ns->engine_state, entry.location);
+    if (decision.action == TARN__REMOVE)
+        tarn__index_tidy(held->index, &entry.place);
+    return TARN_OK;
+}
+
+tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
+                                uint64_t hash, struct tarn__sink *sink, struct tarn_result *result)
+{
+    struct tarn__held held;
+    bool divide = false;
+    tarn_status status = tarn__shard_lock(ns, hash, &held);
+
+    if (status)
+        return status;
+    status = run_locked(ns, &held, operation, hash, sink, result);
+    if (tarn__index_grow(held.index, &held.shard->growth, 0))
+        divide = tarn__index_wants_groups(held.index, &held.shard->growth);
+    tarn__shard_unlock(&held);
+    if (divide)
+        tarn__shards_divide(ns);
+    return status;
+}

@@ -1,0 +1,87 @@
+/*
+ * Operations on one key: what each of them does with what is there. A single call and a batch
+ * use the same: tarn__decide() is the whole meaning of every operation.
+ */
+#ifndef TARN_NAMESPACE_OPERATION_H
+#define TARN_NAMESPACE_OPERATION_H
+
+#include "namespace/namespace.h"
+
+enum tarn__operation_kind {
+    TARN__SET,
+    TARN__INSERT,
+    TARN__UPDATE,
+    TARN__REPLACE_IF,
+    TARN__REPLACE_IF_SEQUENCE,
+    TARN__GET,
+    TARN__DELETE,
+    TARN__CONSUME,
+    TARN__INCREMENT,
+};
+
+struct tarn__operation {
+    enum tarn__operation_kind kind;
+    struct tarn_slice key;
+    struct tarn_slice value;
+    struct tarn_slice expected; /* TARN__REPLACE_IF */
+    uint64_t sequence;          /* TARN__REPLACE_IF_SEQUENCE */
+    int64_t delta;              /* TARN__INCREMENT */
+};
+
+enum tarn__action { TARN__KEEP, TARN__PUT, TARN__REMOVE };
+
+struct tarn__decision {
+    enum tarn__action action;
+    struct tarn_slice value; /* of TARN__PUT; may point to counter */
+    enum tarn_content content;
+    int64_t sum;
+    bool hands_back; /* the value that was there goes to the caller */
+    uint8_t counter[8];
+};
+
+/* Where values are handed out: buf from byte at on. Without a buffer, nothing is. */
+struct tarn__sink {
+    struct tarn_buf *buf;
+    size_t at;
+};
+
+/* Decides what becomes of the key that now holds present (NULL: absent). Fails where the operation
+ * does; changes nothing. */
+tarn_status tarn__decide(const struct tarn__operation *operation,
+                         const struct tarn__record *present, struct tarn__decision *decision);
+
+/*
+ * Runs one operation. result is filled in on success, its value's data being the offset in the sink
+ * (see tarn__result_settle()). hash is the key's.
+ */
+tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
+                                uint64_t hash, struct tarn__sink *sink, struct tarn_result *result);
+
+/* Fills in what a result says of the record that was there, and hands its value out. */
+void tarn__result_fill(struct tarn_result *result, const struct tarn__record *present,
+                       const struct tarn__decision *decision, struct tarn__sink *sink);
+
+/* Turns the offset in a result's value into a pointer, once the sink's buffer stays where it is. */
+void tarn__result_settle(struct tarn_result *result, const struct tarn_buf *buf);
+
+/* Counts what was written to one key. Under the lock of its shard. */
+void tarn__count_writes(tarn_namespace *ns, const struct tarn__held *held, uint64_t hash,
+                        uint64_t writes, int keys, int64_t bytes);
+
+/* A search for a key in the index of a namespace: context of tarn__leads_to_key(). */
+struct tarn__key_search {
+    tarn_namespace *ns;
+    struct tarn_slice key;
+    struct tarn__record record; /* the key's, once it was found */
+};
+
+static inline bool tarn__leads_to_key(void *context, uint64_t location)
+{
+    struct tarn__key_search *search = context;
+
+    search->ns->engine->read(search->ns->engine_state, location, &search->record);
+    return search->record.key.length == search->key.length &&
+           memcmp(search->record.key.data, search->key.data, search->key.length) == 0;
+}
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * Reading one key, without a lock.
+ *
+ * Everything happens in a section of the epoch, so that what the index leads to stays readable. A
+ * section is short: values of more than 64 KiB are pinned and copied outside.
+ */
+#include "namespace/read.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#define SPINS_BEFORE_YIELD 64
+
+/* A reader met a writer. Leaves the section, lets the writer run, and enters again. */
+static void wait_outside(tarn_namespace *ns, struct tarn__reading *reading, unsigned *spins)
+{
+    const struct tarn__os *os = ns->environment->os;
+
+    tarn__epoch_leave(reading->section);
+    if (++*spins > SPINS_BEFORE_YIELD)
+        os->yield(os);
+    tarn__read_enter(ns, reading);
+}
+
+tarn_status tarn__read_find(tarn_namespace *ns, uint64_t hash, struct tarn__key_search *search,
+                            struct tarn__reading *reading, uint64_t *location)
+{
+    unsigned spins = 0;
+
+    for (;;) {
+        struct tarn__look look;
+        struct tarn__index *index;
+        enum tarn__found found;
+
+        if (__builtin_expect(!tarn__namespace_usable(ns), 0))
+            return tarn__namespace_not_open(ns);
+        index = atomic_load_explicit(&ns->index, memory_order_acquire);
+        found = tarn__index_look(index, hash, tarn__leads_to_key, search, &look, location);
+        if (__builtin_expect(found == TARN__FOUND, 1))
+            return TARN_OK;
+        if (found == TARN__ABSENT)
+            return tarn__outcome(TARN_KEY_NOT_FOUND);
+        wait_outside(ns, reading, &spins);
+    }
+}
+
+tarn_status tarn__read_append(struct tarn_buf *buf, size_t at, struct tarn_slice slice)
+{
+    if (tarn__buf_reserve(buf, at + slice.length))
+        return TARN_NO_MEMORY;
+    if (slice.length)
+        memcpy((char *)buf->data + at, slice.data, slice.length);
+    return TARN_OK;
+}
+
+/* Copies a value that was found, to byte at of the buffer, and leaves the section. */
+tarn_status tarn__read_copy_and_leave(tarn_namespace *ns, struct tarn__reading *reading,
+                                      const struct tarn__record *record, uint64_t location,
+                                      struct tarn_buf *value, size_t at)
+{
+    tarn_status status;
+
+    if (__builtin_expect(record->value.length <= TARN__COPY_INSIDE_MAX, 1) ||
+        !tarn__copy_outside_begin(ns)) {
+        status = tarn__read_append(value, at, record->value);
+        tarn__epoch_leave(reading->section);
+        return status;
+    }
+    ns->engine->pin(ns->engine_state, location);
+    tarn__epoch_leave(reading->section);
+    status = tarn__read_append(value, at, record->value);
+    ns->engine->unpin(ns->engine_state, location);
+    tarn__copy_outside_end(ns);
+    return status;
+}
+
+static tarn_status check(tarn_namespace *ns, struct tarn_slice key)
+{
+    if (__builtin_expect(!ns, 0))
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
+    return tarn__check_key(key);
+}
+
+tarn_status tarn_get(tarn_namespace *ns, struct tarn_slice key, struct tarn_buf *value,
+                     struct tarn_record_info *info)
+{
+    struct tarn__key_search search;
+    struct tarn__reading reading;
+    uint64_t location, hash;
+    tarn_status status = check(ns, key);
+
+    if (status)
+        return status;
+    search.ns = ns;
+    search.key = key;
+    hash = tarn__hash(key, ns->environment->seed);
+    tarn__read_enter(ns, &reading);
+    status = tarn__read_find(ns, hash, &search, &reading, &location);
+    if (status || !value)
+        tarn__epoch_leave(reading.section);
+    else
+        status = tarn__read_copy_and_leave(ns, &reading, &search.record, location, value, 0);
+    if (status)
+        return status;
+    if (value)
+        value->length = search.record.value.length;
+    if (info)
+        *info = search.record.info;
+    return TARN_OK;
+}
+
+tarn_status tarn_exists(tarn_namespace *ns, struct tarn_slice key)
+{
+    return tarn_get(ns, key, NULL, NULL);
+}
+
+tarn_status tarn_get_pinned(tarn_namespace *ns, struct tarn_slice key, struct tarn_pin *pin)
+{
+    struct tarn__key_search search;
+    struct tarn__reading reading;
+    uint64_t location, hash;
+    tarn_status status = check(ns, key);
+
+    if (!status && !pin)
+        status = tarn__fail(TARN_INVALID_ARGUMENT, "pin is NULL");
+    if (status)
+        return status;
+    search.ns = ns;
+    search.key = key;
+    hash = tarn__hash(key, ns->environment->seed);
+    do { /* pins wait outside while it is not decided whether the namespace ends */
+        if (!tarn__namespace_wait_open(ns))
+            return tarn__namespace_not_open(ns);
+        tarn__read_enter(ns, &reading);
+        if (atomic_load_explicit(&ns->state, memory_order_acquire) == TARN__OPEN)
+            break;
+        tarn__epoch_leave(reading.section);
+    } while (true);
+    status = tarn__read_find(ns, hash, &search, &reading, &location);
+    if (!status) {
+        ns->engine->pin(ns->engine_state, location);
+        pin->value = search.record.value;
+        pin->info = search.record.info;
+        pin->held[0] = ns;
+        pin->held[1] = (void *)(uintptr_t)location;
+    }
+    tarn__epoch_leave(reading.section);
+    return status;
+}
+
+void tarn_unpin(struct tarn_pin *pin)
+{
+    tarn_namespace *ns;
+
+    if (!pin || !pin->held[0])
+        return;
+    ns = pin->held[0];
+    ns->engine->unpin(ns->engine_state, (uintptr_t)pin->held[1]);
+    memset(pin, 0, sizeof *pin);
+}

@@ -1,0 +1,334 @@
+/*
+ * Reading many keys at once.
+ *
+ * Best effort: keys go in groups. First all buckets of a group are announced to the cache, then all
+ * records, then they are read: memory serves many misses in the time of two.
+ *
+ * All or nothing is one cut. Every key is looked up; then the versions of all their buckets are
+ * looked at again. If none has changed, then at the moment between these two everything was as it
+ * was seen, and records do not change, so that is what is read. A batch marks all its buckets
+ * before its first change, so it is seen whole. After four attempts the writers are locked out.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "namespace/read.h"
+
+#define GROUP          32
+#define CUT_ATTEMPTS   4
+#define LOOKS_ON_STACK 64
+
+static tarn_status check_arguments(tarn_namespace *ns, enum tarn_mode mode,
+                                   const struct tarn_slice *keys, size_t count,
+                                   const struct tarn_result *results, const struct tarn_buf *values)
+{
+    if (!ns || !values || (count && (!keys || !results)))
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns, keys, results or values is NULL");
+    if (mode != TARN_BEST_EFFORT && mode != TARN_ALL_OR_NOTHING)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "mode is %d", (int)mode);
+    return TARN_OK;
+}
+
+static void fill(struct tarn_result *result, const struct tarn__record *record, size_t at)
+{
+    result->existed = true;
+    result->info = record->info;
+    result->value.data = (void *)(uintptr_t)at; /* an offset, for now */
+    result->value.length = record->value.length;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Best effort
+ */
+
+/* Announces what reading the keys will need. Inside. A hash of a key that is not valid is 0. */
+static void announce(tarn_namespace *ns, const struct tarn_slice *keys, size_t count,
+                     uint64_t *hashes, uint64_t *locations)
+{
+    struct tarn__index *index = atomic_load_explicit(&ns->index, memory_order_acquire);
+    struct tarn__place places[GROUP];
+    bool empty = false;
+
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = tarn__check_key(keys[i]) ? 0 : tarn__hash(keys[i], ns->environment->seed);
+        empty = empty || !tarn__index_place(index, hashes[i], &places[i]);
+        if (!empty)
+            __builtin_prefetch(places[i].line);
+    }
+    for (size_t i = 0; i < count; i++) {
+        locations[i] = empty ? 0 : tarn__index_likely(&places[i], hashes[i]);
+        if (locations[i])
+            ns->engine->prefetch(ns->engine_state, locations[i]);
+    }
+}
+
+/* Reads one key of a group. */
+static tarn_status read_one(tarn_namespace *ns, struct tarn_slice key, uint64_t hash,
+                            uint64_t likely, struct tarn__reading *reading,
+                            struct tarn_result *result, struct tarn__sink *sink)
+{
+    struct tarn__key_search search = {.ns = ns, .key = key};
+    uint64_t location = likely;
+    tarn_status status = tarn__check_key(key);
+
+    if (!status && (reading->left || !likely || !tarn__leads_to_key(&search, likely)))
+        status = tarn__read_find(ns, hash, &search, reading, &location);
+    if (status)
+        return status;
+    if (search.record.value.length <= TARN__COPY_INSIDE_MAX) {
+        status = tarn__read_append(sink->buf, sink->at, search.record.value);
+    } else {
+        status =
+            tarn__read_copy_and_leave(ns, reading, &search.record, location, sink->buf, sink->at);
+        tarn__read_enter(ns, reading);
+    }
+    if (status)
+        return status;
+    fill(result, &search.record, sink->at);
+    sink->at += search.record.value.length;
+    return TARN_OK;
+}
+
+static tarn_status read_group(tarn_namespace *ns, const struct tarn_slice *keys, size_t count,
+                              struct tarn_result *results, struct tarn__sink *sink)
+{
+    uint64_t hashes[GROUP], locations[GROUP];
+    struct tarn__reading reading;
+    tarn_status status = TARN_OK;
+    size_t i = 0;
+
+    tarn__read_enter(ns, &reading);
+    reading.left = false; /* what is announced now may be used until it is left */
+    if (tarn__namespace_usable(ns))
+        announce(ns, keys, count, hashes, locations);
+    else
+        status = tarn__namespace_not_open(ns);
+    for (; i < count && (i > 0 || !status); i++) {
+        memset(&results[i], 0, sizeof results[i]);
+        results[i].status =
+            read_one(ns, keys[i], hashes[i], locations[i], &reading, &results[i], sink);
+        if (results[i].status && results[i].status != TARN_KEY_NOT_FOUND && !status)
+            status = results[i].status;
+    }
+    tarn__epoch_leave(reading.section);
+    for (; i < count; i++) { /* none was read */
+        memset(&results[i], 0, sizeof results[i]);
+        results[i].status = status;
+    }
+    return status;
+}
+
+static tarn_status read_best_effort(tarn_namespace *ns, const struct tarn_slice *keys, size_t count,
+                                    struct tarn_result *results, struct tarn__sink *sink)
+{
+    tarn_status status = TARN_OK;
+
+    for (size_t i = 0; i < count; i += GROUP) {
+        size_t group = count - i < GROUP ? count - i : GROUP;
+        tarn_status of_group = read_group(ns, keys + i, group, results + i, sink);
+
+        if (!status)
+            status = of_group;
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * All or nothing
+ */
+
+/* One key of a cut. */
+struct cut_key {
+    uint64_t hash, location;
+    struct tarn__look look;
+    struct tarn__record record;
+    bool found;
+};
+
+/* Looks every key up; false if a writer was met. Inside, or under the locks of all keys. */
+static bool gather(tarn_namespace *ns, struct tarn__index *index, const struct tarn_slice *keys,
+                   struct cut_key *cut, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tarn__index_place(index, cut[i].hash, &cut[i].look.place))
+            __builtin_prefetch(cut[i].look.place.line);
+    for (size_t i = 0; i < count; i++) {
+        struct tarn__key_search search = {.ns = ns, .key = keys[i]};
+        enum tarn__found found = tarn__index_look(index, cut[i].hash, tarn__leads_to_key, &search,
+                                                  &cut[i].look, &cut[i].location);
+
+        /* a hit in a bucket that is being changed counts for one key, not for a cut */
+        if (found == TARN__RETRY || (found == TARN__FOUND && (cut[i].look.control & 1)))
+            return false;
+        cut[i].found = found == TARN__FOUND;
+        cut[i].record = search.record;
+    }
+    return true;
+}
+
+/* Whether everything is still as it was gathered. */
+static bool unchanged(tarn_namespace *ns, struct tarn__index *index, const struct cut_key *cut,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct tarn__place now;
+
+        if (cut[i].look.place.line ? !tarn__index_unchanged(index, cut[i].hash, &cut[i].look)
+                                   : tarn__index_place(index, cut[i].hash, &now))
+            return false;
+    }
+    return atomic_load_explicit(&ns->index, memory_order_acquire) == index;
+}
+
+static tarn_status copy_cut(const struct cut_key *cut, size_t count, struct tarn_result *results,
+                            struct tarn__sink *sink)
+{
+    tarn_status status = TARN_OK;
+
+    for (size_t i = 0; i < count && !status; i++) {
+        status = tarn__read_append(sink->buf, sink->at, cut[i].record.value);
+        fill(&results[i], &cut[i].record, sink->at);
+        sink->at += cut[i].record.value.length;
+    }
+    return status;
+}
+
+/* Copies what was gathered and leaves the section: first, if it is much. */
+static tarn_status copy_cut_and_leave(tarn_namespace *ns, struct tarn__section *section,
+                                      const struct cut_key *cut, size_t count,
+                                      struct tarn_result *results, struct tarn__sink *sink)
+{
+    size_t bytes = 0;
+    tarn_status status;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += cut[i].record.value.length;
+    if (bytes <= TARN__COPY_INSIDE_MAX || !tarn__copy_outside_begin(ns)) {
+        status = copy_cut(cut, count, results, sink);
+        tarn__epoch_leave(section);
+        return status;
+    }
+    for (size_t i = 0; i < count; i++)
+        ns->engine->pin(ns->engine_state, cut[i].location);
+    tarn__epoch_leave(section);
+    status = copy_cut(cut, count, results, sink);
+    for (size_t i = 0; i < count; i++)
+        ns->engine->unpin(ns->engine_state, cut[i].location);
+    tarn__copy_outside_end(ns);
+    return status;
+}
+
+/* Says of each key whether it is there; TARN_KEY_NOT_FOUND if one is not. */
+static tarn_status judge(const struct cut_key *cut, size_t count, struct tarn_result *results)
+{
+    tarn_status status = TARN_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        memset(&results[i], 0, sizeof results[i]);
+        results[i].existed = cut[i].found;
+        results[i].status = cut[i].found ? TARN_OK : TARN_KEY_NOT_FOUND;
+        if (!cut[i].found)
+            status = TARN_KEY_NOT_FOUND;
+    }
+    return status ? tarn__outcome(status) : TARN_OK;
+}
+
+/* Reads the cut with the writers locked out. */
+static tarn_status read_locked(tarn_namespace *ns, const struct tarn_slice *keys,
+                               struct cut_key *cut, size_t count, struct tarn_result *results,
+                               struct tarn__sink *sink)
+{
+    uint64_t *hashes = tarn__allocate(count * sizeof *hashes);
+    struct tarn__lock_set set;
+    struct tarn__held held;
+    tarn_status status = hashes ? TARN_OK : TARN_NO_MEMORY;
+
+    for (size_t i = 0; i < count && !status; i++)
+        hashes[i] = cut[i].hash;
+    if (!status)
+        status = tarn__shards_lock_some(ns, hashes, count, &held, &set);
+    tarn__free(hashes);
+    if (status)
+        return status;
+    (void)gather(ns, held.index, keys, cut, count); /* there is no writer to be met */
+    status = judge(cut, count, results);
+    if (!status)
+        status = copy_cut(cut, count, results, sink);
+    tarn__shards_unlock_some(ns, &set);
+    return status;
+}
+
+static tarn_status read_cut(tarn_namespace *ns, const struct tarn_slice *keys, struct cut_key *cut,
+                            size_t count, struct tarn_result *results, struct tarn__sink *sink)
+{
+    for (size_t i = 0; i < count; i++)
+        cut[i].hash = tarn__hash(keys[i], ns->environment->seed);
+    for (unsigned attempt = 0; attempt < CUT_ATTEMPTS; attempt++) {
+        struct tarn__section *section = tarn__epoch_enter(&ns->environment->epoch);
+        struct tarn__index *index;
+        tarn_status status;
+
+        if (!tarn__namespace_usable(ns)) {
+            tarn__epoch_leave(section);
+            return tarn__namespace_not_open(ns);
+        }
+        index = atomic_load_explicit(&ns->index, memory_order_acquire);
+        if (!gather(ns, index, keys, cut, count) || !unchanged(ns, index, cut, count)) {
+            tarn__epoch_leave(section);
+            continue;
+        }
+        status = judge(cut, count, results);
+        if (!status)
+            return copy_cut_and_leave(ns, section, cut, count, results, sink);
+        tarn__epoch_leave(section);
+        return status;
+    }
+    return read_locked(ns, keys, cut, count, results, sink);
+}
+
+static tarn_status read_all_or_nothing(tarn_namespace *ns, const struct tarn_slice *keys,
+                                       size_t count, struct tarn_result *results,
+                                       struct tarn__sink *sink)
+{
+    struct cut_key on_stack[LOOKS_ON_STACK];
+    struct cut_key *cut = on_stack;
+    tarn_status status;
+
+    for (size_t i = 0; i < count; i++) {
+        memset(&results[i], 0, sizeof results[i]);
+        status = tarn__check_key(keys[i]);
+        if (status) {
+            for (size_t j = i; j < count; j++)
+                memset(&results[j], 0, sizeof results[j]);
+            results[i].status = status;
+            return status;
+        }
+    }
+    if (count > LOOKS_ON_STACK)
+        cut = tarn__allocate(count * sizeof *cut);
+    if (!cut)
+        return TARN_NO_MEMORY;
+    status = count ? read_cut(ns, keys, cut, count, results, sink) : TARN_OK;
+    if (cut != on_stack)
+        tarn__free(cut);
+    return status;
+}
+
+tarn_status tarn_get_many(tarn_namespace *ns, enum tarn_mode mode, const struct tarn_slice *keys,
+                          size_t count, struct tarn_result *results, struct tarn_buf *values)
+{
+    struct tarn__sink sink = {.buf = values};
+    tarn_status status = check_arguments(ns, mode, keys, count, results, values);
+
+    if (status)
+        return status;
+    if (mode == TARN_ALL_OR_NOTHING)
+        status = read_all_or_nothing(ns, keys, count, results, &sink);
+    else
+        status = read_best_effort(ns, keys, count, results, &sink);
+    if (status && mode == TARN_ALL_OR_NOTHING)
+        return status;
+    values->length = sink.at;
+    for (size_t i = 0; i < count; i++)
+        tarn__result_settle(&results[i], values);
+    return status;
+}

@@ -1,0 +1,331 @@
+/*
+ * Shards: the locks of writers, and how groups of the index are assigned to them.
+ *
+ * Which lock a hash belongs to can change while a writer waits for it. So a lock counts only if,
+ * once it is held, the index and its groups are still those in which it was looked up: whoever
+ * changes these holds all locks.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "namespace/namespace.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+/* ------------------------------------------------------------------------------------------
+ * Making
+ */
+
+tarn_status tarn__shards_make(tarn_namespace *ns, uint32_t count)
+{
+    uint32_t made = atomic_load(&ns->shards_made);
+
+    for (; made < count; made++) {
+        struct tarn__shard *shard = tarn__allocate_lines(sizeof *shard);
+
+        if (!shard)
+            return TARN_NO_MEMORY;
+        if (pthread_mutex_init(&shard->lock, NULL) != 0) {
+            tarn__free(shard);
+            return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+        }
+        tarn__growth_reset(&shard->growth);
+        if (tarn__pointer_table_set(&ns->shards, made, shard)) {
+            pthread_mutex_destroy(&shard->lock);
+            tarn__free(shard);
+            return TARN_NO_MEMORY;
+        }
+        atomic_store(&ns->shards_made, made + 1);
+    }
+    return TARN_OK;
+}
+
+void tarn__shards_free(tarn_namespace *ns)
+{
+    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
+        pthread_mutex_destroy(&tarn__shard_at(ns, i)->lock);
+        tarn__free(tarn__shard_at(ns, i));
+    }
+    atomic_store(&ns->shards_made, 0);
+    tarn__pointer_table_release(&ns->shards);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Locking
+ */
+
+/* A lock that is not to be had at once is waited for until a deadline, which begins to run at the
+ * first one of a call. */
+struct deadline {
+    bool set;
+    struct timespec at;
+};
+
+static tarn_status lock_until(tarn_namespace *ns, pthread_mutex_t *lock, struct deadline *deadline)
+{
+    uint32_t timeout_ms = atomic_load_explicit(&ns->lock_timeout_ms, memory_order_relaxed);
+    const struct tarn__os *os = ns->environment->os;
+
+    if (pthread_mutex_trylock(lock) == 0)
+        return TARN_OK;
+    if (!deadline->set) {
+        uint64_t at = os->monotonic_ns(os) + (uint64_t)timeout_ms * 1000000;
+
+        deadline->at.tv_sec = (time_t)(at / 1000000000);
+        deadline->at.tv_nsec = (long)(at % 1000000000);
+        deadline->set = true;
+    }
+    if (pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &deadline->at) == 0)
+        return TARN_OK;
+    return tarn__fail(TARN_LOCK_TIMEOUT,
+                      "a lock of namespace \"%.*s\" was not had within %u ms: try again",
+                      (int)ns->name_length, ns->name, timeout_ms);
+}
+
+/* Puts groups into force; returns those before. All locks are held. */
+static struct tarn__groups *put_into_force(tarn_namespace *ns, struct tarn__groups *groups)
+{
+    struct tarn__index *index = atomic_load_explicit(&ns->index, memory_order_relaxed);
+
+    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++)
+        tarn__growth_reset(&tarn__shard_at(ns, i)->growth);
+    for (uint32_t group = 0; group < 1u << groups->bits; group++)
+        tarn__growth_add_group(&tarn__shard_at(ns, groups->shard[group])->growth, groups, group);
+    return tarn__index_publish(index, groups);
+}
+
+/* The first key needs groups and their first buckets. */
+static tarn_status begin_index(tarn_namespace *ns)
+{
+    tarn_status status = tarn__shards_lock_all(ns, true);
+    struct tarn__index *index;
+    struct tarn__groups *groups;
+
+    if (status)
+        return status;
+    index = atomic_load_explicit(&ns->index, memory_order_relaxed);
+    if (!atomic_load_explicit(&index->groups, memory_order_relaxed)) {
+        groups = tarn__groups_create(tarn__groups_bits_for(ns->shard_count), ns->shard_count);
+        status = groups ? tarn__lines_reserve(&index->buckets, UINT64_C(1) << groups->bits)
+                        : TARN_NO_MEMORY;
+        if (status) {
+            tarn__groups_free(groups);
+        } else {
+            (void)put_into_force(ns, groups); /* there were none before */
+        }
+    }
+    tarn__shards_unlock_all(ns);
+    return status;
+}
+
+/*
+ * The shard that a hash belongs to now, or NULL where the index has no groups yet. Inside a section
+ * or under any lock of a shard.
+ */
+static struct tarn__shard *shard_now(tarn_namespace *ns, uint64_t hash, struct tarn__held *held)
+{
+    held->index = atomic_load_explicit(&ns->index, memory_order_acquire);
+    held->groups = atomic_load_explicit(&held->index->groups, memory_order_acquire);
+    return held->groups ? tarn__shard_of(ns, held->groups, hash) : NULL;
+}
+
+tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__held *held)
+{
+    struct deadline deadline = {0};
+
+    for (;;) {
+        struct tarn__section *section = tarn__epoch_enter(&ns->environment->epoch);
+        bool usable = tarn__namespace_usable(ns);
+        struct tarn__shard *shard = usable ? shard_now(ns, hash, held) : NULL;
+        tarn_status status;
+
+        tarn__epoch_leave(section);
+        if (!usable)
+            return tarn__namespace_not_open(ns);
+        status = shard ? lock_until(ns, &shard->lock, &deadline) : begin_index(ns);
+        if (status)
+            return status;
+        if (!shard)
+            continue;
+        if (tarn__namespace_usable(ns) && shard_now(ns, hash, held) == shard) {
+            held->shard = shard;
+            return TARN_OK;
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+void tarn__shard_unlock(struct tarn__held *held)
+{
+    pthread_mutex_unlock(&held->shard->lock);
+}
+
+/* The shards of many hashes; false where the index has no groups yet. Inside or under a lock. */
+static bool shards_now(tarn_namespace *ns, const uint64_t *hashes, size_t count,
+                       struct tarn__held *held, struct tarn__lock_set *set)
+{
+    memset(set, 0, sizeof *set);
+    (void)shard_now(ns, hashes[0], held); /* for held */
+    for (size_t i = 0; held->groups && i < count; i++) {
+        uint32_t number = held->groups->shard[tarn__group_of(held->groups, hashes[i])];
+
+        set->bits[number / 64] |= UINT64_C(1) << (number % 64);
+    }
+    return held->groups != NULL;
+}
+
+void tarn__shards_unlock_some(tarn_namespace *ns, struct tarn__lock_set *set)
+{
+    for (uint32_t word = 0; word < TARN_SHARDS_MAX / 64; word++)
+        for (; set->bits[word]; set->bits[word] &= set->bits[word] - 1)
+            pthread_mutex_unlock(
+                &tarn__shard_at(ns, word * 64 + (uint32_t)__builtin_ctzll(set->bits[word]))->lock);
+}
+
+/* Locks in rising order, all or none. */
+static tarn_status lock_set(tarn_namespace *ns, const struct tarn__lock_set *set,
+                            struct deadline *deadline)
+{
+    struct tarn__lock_set done = {{0}};
+
+    for (uint32_t word = 0; word < TARN_SHARDS_MAX / 64; word++) {
+        for (uint64_t left = set->bits[word]; left; left &= left - 1) {
+            uint32_t number = word * 64 + (uint32_t)__builtin_ctzll(left);
+            tarn_status status = lock_until(ns, &tarn__shard_at(ns, number)->lock, deadline);
+
+            if (status) {
+                tarn__shards_unlock_some(ns, &done);
+                return status;
+            }
+            done.bits[word] |= left & -left;
+        }
+    }
+    return TARN_OK;
+}
+
+tarn_status tarn__shards_lock_some(tarn_namespace *ns, const uint64_t *hashes, size_t count,
+                                   struct tarn__held *held, struct tarn__lock_set *set)
+{
+    struct deadline deadline = {0};
+
+    for (;;) {
+        struct tarn__section *section = tarn__epoch_enter(&ns->environment->epoch);
+        bool usable = tarn__namespace_usable(ns);
+        bool begun = usable && shards_now(ns, hashes, count, held, set);
+        struct tarn__lock_set now;
+        tarn_status status;
+
+        tarn__epoch_leave(section);
+        if (!usable)
+            return tarn__namespace_not_open(ns);
+        status = begun ? lock_set(ns, set, &deadline) : begin_index(ns);
+        if (status)
+            return status;
+        if (!begun)
+            continue;
+        if (tarn__namespace_usable(ns) && shards_now(ns, hashes, count, held, &now) &&
+            memcmp(&now, set, sizeof now) == 0)
+            return TARN_OK;
+        tarn__shards_unlock_some(ns, set);
+    }
+}
+
+tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait)
+{
+    struct deadline deadline = {0};
+    tarn_status status = TARN_OK;
+    uint32_t locked = 0;
+
+    if (!wait && pthread_mutex_trylock(&ns->admin) != 0)
+        return TARN_LOCK_TIMEOUT;
+    if (wait)
+        status = lock_until(ns, &ns->admin, &deadline);
+    if (status)
+        return status;
+    while (!status && locked < atomic_load(&ns->shards_made)) {
+        pthread_mutex_t *lock = &tarn__shard_at(ns, locked)->lock;
+
+        if (wait)
+            status = lock_until(ns, lock, &deadline);
+        else if (pthread_mutex_trylock(lock) != 0)
+            status = TARN_LOCK_TIMEOUT;
+        locked += status == TARN_OK;
+    }
+    if (!status && tarn__namespace_usable(ns))
+        return TARN_OK;
+    while (locked)
+        pthread_mutex_unlock(&tarn__shard_at(ns, --locked)->lock);
+    pthread_mutex_unlock(&ns->admin);
+    return status ? status : tarn__namespace_not_open(ns);
+}
+
+void tarn__shards_unlock_all(tarn_namespace *ns)
+{
+    for (uint32_t i = atomic_load(&ns->shards_made); i-- > 0;)
+        pthread_mutex_unlock(&tarn__shard_at(ns, i)->lock);
+    pthread_mutex_unlock(&ns->admin);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Dividing anew
+ */
+
+void tarn__shards_divide(tarn_namespace *ns)
+{
+    struct tarn__index *index;
+    struct tarn__groups *now, *groups;
+    uint32_t bits;
+
+    if (tarn__shards_lock_all(ns, false))
+        return; /* the next writer tries again */
+    index = atomic_load_explicit(&ns->index, memory_order_relaxed);
+    now = atomic_load_explicit(&index->groups, memory_order_relaxed);
+    bits = now ? tarn__groups_bits_possible(now) : 0;
+    if (now && bits > now->bits) {
+        groups = tarn__groups_divide(index, bits, now->shard_count);
+        if (groups) /* readers may be at the old ones, which are small: they go with the index */
+            groups->before = put_into_force(ns, groups);
+    }
+    tarn__shards_unlock_all(ns);
+}
+
+tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards)
+{
+    struct tarn__groups *groups = NULL, *before = NULL;
+    struct tarn__index *index;
+    tarn_status status;
+
+    if (!ns || shards < 1 || shards > TARN_SHARDS_MAX)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "a namespace has 1 to %d shards, not %u",
+                          TARN_SHARDS_MAX, shards);
+    status = tarn__shards_lock_all(ns, true);
+    if (status)
+        return status;
+    index = atomic_load_explicit(&ns->index, memory_order_relaxed);
+    before = atomic_load_explicit(&index->groups, memory_order_relaxed);
+    if (before) {
+        groups = tarn__groups_divide(index, before->bits, shards);
+        status = groups ? TARN_OK : TARN_NO_MEMORY;
+    }
+    /* New shards are locked from the beginning, so that unlocking all is right. */
+    for (uint32_t made = atomic_load(&ns->shards_made); !status && made < shards; made++) {
+        status = tarn__shards_make(ns, made + 1);
+        if (!status)
+            pthread_mutex_lock(&tarn__shard_at(ns, made)->lock);
+    }
+    if (!status) {
+        ns->shard_count = shards;
+        if (groups)
+            (void)put_into_force(ns, groups); /* it returns what before is */
+    } else {
+        tarn__groups_free(groups);
+        before = NULL;
+    }
+    tarn__shards_unlock_all(ns);
+    if (before) {
+        tarn__wait_for_readers(ns->environment);
+        tarn__groups_free(before);
+    }
+    return status;
+}

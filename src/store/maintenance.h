@@ -1,0 +1,29 @@
+/*
+ * The store's own thread: does what writers should not wait for. It is started when it is first
+ * needed, and ends with the store. Today it prepares memory ahead (see base/pages.h).
+ */
+#ifndef TARN_STORE_MAINTENANCE_H
+#define TARN_STORE_MAINTENANCE_H
+
+#include "base/pages.h"
+
+struct tarn__maintenance {
+    struct tarn__pages *pages;
+    pthread_mutex_t lock; /* all that follows */
+    pthread_cond_t changed;
+    pthread_t thread;
+    bool started, wanted, stopping;
+    _Atomic bool told; /* wanted, readable without the lock: most calls of wake find it set */
+};
+
+tarn_status tarn__maintenance_init(struct tarn__maintenance *maintenance,
+                                   struct tarn__pages *pages);
+
+/* Asks for a round of work. Any thread; returns at once. Where no thread can be started, the work
+ * stays with the writers. context is the maintenance. */
+void tarn__maintenance_wake(void *context);
+
+/* Ends the thread after the round that it is in. wake is not called any more. */
+void tarn__maintenance_stop(struct tarn__maintenance *maintenance);
+
+#endif
