@@ -167,9 +167,9 @@ typedef struct tarn_namespace tarn_namespace;
 struct tarn_options {
     size_t size;             /* sizeof(struct tarn_options) */
     uint32_t max_namespaces; /* default 65,536 */
-    uint64_t
-        max_memory_bytes; /* of records and indexes, taken in blocks of up to 2 MiB; 0: no limit.
-                            What does not fit fails with TARN_FULL; deletes always work. */
+    uint64_t max_memory_bytes; /* for records and indexes, taken 2 MiB at a time: what does
+                                  not fit fails with TARN_FULL, deletes always work; at
+                                  least 2 MiB; 0: no limit */
 };
 
 /*

@@ -146,11 +146,12 @@ static inline void tarn__place_in(struct tarn__index *index, const struct tarn__
 {
     uint64_t rest = hash >> groups->bits;
     uint32_t bits = buckets == 1 ? 0 : 32 - (uint32_t)__builtin_clz(buckets - 1);
+    uint64_t half = ((uint64_t)1 << bits) >> 1;
     uint64_t in_group = rest & (((uint64_t)1 << bits) - 1);
 
-    if (in_group >= buckets) { /* its bucket has not been split yet */
+    if (half && (in_group & (half - 1)) + half >= buckets) { /* not split yet: it has both halves */
+        in_group &= half - 1;
         bits--;
-        in_group &= ((uint64_t)1 << bits) - 1;
     }
     place->group = tarn__group_of(groups, hash);
     place->bits = groups->bits + bits;

@@ -81,10 +81,10 @@ static tarn_status commit_all_or_nothing(tarn_namespace *ns, const tarn_batch *b
         summary->processed = batch->count;
         return TARN_OK;
     }
-    memset(results, 0, batch->count * sizeof *results);
-    sink->at = 0;
     summary->failed = 1;
     summary->first_failed = failed < batch->count ? failed : 0;
+    for (size_t i = 0; i < batch->count; i++) /* nothing was done */
+        results[i] = (struct tarn_result){.existed = i == failed && results[i].existed};
     if (failed < batch->count)
         results[failed].status = status;
     return status;
@@ -117,7 +117,7 @@ tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch, enum 
         commit_best_effort(ns, batch, results, &sink, &total);
     }
     tarn__free(scratch);
-    if (values)
+    if (values && !status)
         values->length = sink.at;
     for (size_t i = 0; results && i < batch->count; i++)
         tarn__result_settle(&results[i], values ? values : &(struct tarn_buf){0});

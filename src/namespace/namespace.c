@@ -12,21 +12,34 @@
  * Options
  */
 
+static tarn_status check_size(const struct tarn_namespace_options *options)
+{
+    if (options->size == sizeof *options)
+        return TARN_OK;
+    return tarn__fail(TARN_INVALID_ARGUMENT,
+                      "options->size is %zu: set it to sizeof(struct tarn_namespace_options)",
+                      options->size);
+}
+
+static tarn_status check_max_value_size(const struct tarn_namespace_options *options)
+{
+    if (options->max_value_size <= TARN_VALUE_BYTES_MAX)
+        return TARN_OK;
+    return tarn__fail(TARN_INVALID_ARGUMENT, "max_value_size is %llu, and at most %zu",
+                      (unsigned long long)options->max_value_size, TARN_VALUE_BYTES_MAX);
+}
+
 static tarn_status check_options(const struct tarn_namespace_options *options)
 {
+    tarn_status status;
+
     if (!options)
         return TARN_OK;
-    if (options->size != sizeof *options)
-        return tarn__fail(TARN_INVALID_ARGUMENT,
-                          "options->size is %zu: set it to sizeof(struct tarn_namespace_options)",
-                          options->size);
-    if (options->shards > TARN_SHARDS_MAX)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "shards is %u, and at most %d", options->shards,
-                          TARN_SHARDS_MAX);
-    if (options->max_value_size > TARN_VALUE_BYTES_MAX)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "max_value_size is %llu, and at most %zu",
-                          (unsigned long long)options->max_value_size, TARN_VALUE_BYTES_MAX);
-    return TARN_OK;
+    status = check_size(options);
+    if (!status && options->shards > TARN_SHARDS_MAX)
+        status = tarn__fail(TARN_INVALID_ARGUMENT, "shards is %u, and at most %d", options->shards,
+                            TARN_SHARDS_MAX);
+    return status ? status : check_max_value_size(options);
 }
 
 static uint32_t timeout_of(const struct tarn_namespace_options *options)
@@ -168,13 +181,19 @@ void tarn__wait_for_readers(struct tarn__environment *environment)
 
 tarn_status tarn__namespace_end_prepare(tarn_namespace *ns)
 {
+    bool held;
+
+    pthread_mutex_lock(&ns->admin); /* not in the middle of clearing */
     atomic_store(&ns->state, TARN__CLOSING);
     tarn__wait_for_readers(ns->environment); /* from now on none of them makes a pin */
     while (atomic_load(&ns->copying))
         ns->environment->os->yield(ns->environment->os);
-    if (!atomic_load(&ns->cursors) && !ns->engine->has_pins(ns->engine_state))
+    held = atomic_load(&ns->cursors) || ns->engine->has_pins(ns->engine_state);
+    if (held)
+        tarn__namespace_end_cancel(ns);
+    pthread_mutex_unlock(&ns->admin);
+    if (!held)
         return TARN_OK;
-    tarn__namespace_end_cancel(ns);
     return tarn__fail(TARN_BUSY, "a pin or a cursor of namespace \"%.*s\" is still held",
                       (int)ns->name_length, ns->name);
 }
@@ -264,7 +283,9 @@ tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns or options is NULL");
     if (fields & ~known)
         return tarn__fail(TARN_INVALID_ARGUMENT, "fields has unknown bits: %#x", fields & ~known);
-    status = check_options(options);
+    status = check_size(options);
+    if (!status && (fields & TARN_SET_MAX_VALUE_SIZE))
+        status = check_max_value_size(options);
     if (!status)
         status = tarn__shards_lock_all(ns, true);
     if (status)
@@ -301,10 +322,11 @@ tarn_status tarn_namespace_clear(tarn_namespace *ns)
     tarn__shard_at(ns, 0)->writes++;
     atomic_store(&ns->keys, 0);
     atomic_store(&ns->bytes, 0);
-    tarn__shards_unlock_all(ns);
-    tarn__wait_for_readers(ns->environment);
+    tarn__shards_unlock(ns);
+    tarn__wait_for_readers(ns->environment); /* under the admin lock: the namespace must not end */
     free_index(before);
     ns->engine->release(ns->engine_state, detached);
+    pthread_mutex_unlock(&ns->admin);
     return TARN_OK;
 }
 
@@ -318,31 +340,36 @@ static void fill_options(const tarn_namespace *ns, struct tarn_namespace_options
     options->max_bytes = atomic_load(&ns->max_bytes);
 }
 
+/* All locks are held. */
+static void fill_stats(tarn_namespace *ns, struct tarn_namespace_stats *stats)
+{
+    count_all(ns, &stats->keys, &stats->bytes, &stats->writes);
+    stats->index_bytes = tarn__index_bytes(atomic_load(&ns->index));
+    stats->memory_bytes = stats->index_bytes + ns->engine->memory_bytes(ns->engine_state) +
+                          sizeof *ns + sizeof(struct tarn__index) +
+                          atomic_load(&ns->shards_made) * sizeof(struct tarn__shard) +
+                          tarn__pointer_table_bytes(&ns->shards);
+    stats->sequence = atomic_load(&ns->environment->sequence);
+    stats->shards = ns->shard_count;
+    fill_options(ns, &stats->options);
+}
+
 tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_namespace_stats *stats,
                                  uint64_t *shard_keys, size_t shard_capacity)
 {
     tarn_status status;
-    uint32_t made;
 
-    if (!ns || !stats)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "ns or stats is NULL");
-    if (stats->size != sizeof *stats)
+    if (!ns)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
+    if (stats && stats->size != sizeof *stats)
         return tarn__fail(TARN_INVALID_ARGUMENT,
                           "stats->size is %zu: set it to sizeof(struct tarn_namespace_stats)",
                           stats->size);
     status = tarn__shards_lock_all(ns, true);
     if (status)
         return status;
-    made = atomic_load(&ns->shards_made);
-    count_all(ns, &stats->keys, &stats->bytes, &stats->writes);
-    stats->index_bytes = tarn__index_bytes(atomic_load(&ns->index));
-    stats->memory_bytes = stats->index_bytes + ns->engine->memory_bytes(ns->engine_state) +
-                          sizeof *ns + sizeof(struct tarn__index) +
-                          made * sizeof(struct tarn__shard) +
-                          tarn__pointer_table_bytes(&ns->shards);
-    stats->sequence = atomic_load(&ns->environment->sequence);
-    stats->shards = ns->shard_count;
-    fill_options(ns, &stats->options);
+    if (stats)
+        fill_stats(ns, stats);
     for (uint32_t i = 0; shard_keys && i < shard_capacity && i < ns->shard_count; i++)
         shard_keys[i] = tarn__shard_at(ns, i)->growth.keys;
     tarn__shards_unlock_all(ns);

@@ -121,6 +121,9 @@ void tarn__shards_unlock_some(tarn_namespace *ns, struct tarn__lock_set *set);
 tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait);
 void tarn__shards_unlock_all(tarn_namespace *ns);
 
+/* All shards, but not the admin lock. */
+void tarn__shards_unlock(tarn_namespace *ns);
+
 static inline struct tarn__shard *tarn__shard_at(tarn_namespace *ns, uint32_t number)
 {
     return tarn__pointer_table_get(&ns->shards, number);

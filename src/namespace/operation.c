@@ -96,7 +96,7 @@ tarn_status tarn__decide(const struct tarn__operation *operation,
  */
 
 void tarn__result_fill(struct tarn_result *result, const struct tarn__record *present,
-                       const struct tarn__decision *decision, struct tarn__sink *sink)
+                       const struct tarn__decision *decision)
 {
     memset(result, 0, sizeof *result);
     result->sum = decision->sum;
@@ -104,13 +104,21 @@ void tarn__result_fill(struct tarn_result *result, const struct tarn__record *pr
         return;
     result->existed = true;
     result->info = present->info;
-    if (!sink->buf || !decision->hands_back)
-        return;
-    result->value.data = (void *)(uintptr_t)sink->at; /* an offset, for now */
-    result->value.length = present->value.length;
-    if (present->value.length)
-        memcpy((char *)sink->buf->data + sink->at, present->value.data, present->value.length);
-    sink->at += present->value.length;
+    if (decision->hands_back)
+        result->value = present->value;
+}
+
+void tarn__result_copy(struct tarn_result *result, struct tarn__sink *sink)
+{
+    size_t length = result->value.length;
+
+    if (!sink->buf)
+        result->value.length = 0;
+    else if (length)
+        memcpy((char *)sink->buf->data + sink->at, result->value.data, length);
+    result->value.data = (void *)(uintptr_t)sink->at;
+    if (sink->buf)
+        sink->at += length;
 }
 
 void tarn__result_settle(struct tarn_result *result, const struct tarn_buf *buf)
@@ -202,6 +210,7 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
 
     tarn__index_find(held->index, hash, tarn__leads_to_key, &search, &entry);
     present = entry.location ? &search.record : NULL;
+    result->existed = present != NULL;
     status = tarn__decide(operation, present, &decision);
     if (!status && decision.action == TARN__PUT)
         status = tarn__check_value_size(ns, decision.value.length);
@@ -221,7 +230,8 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
         status = remove_record(ns, held, hash, &write, &entry, old_bytes);
     if (status)
         return status;
-    tarn__result_fill(result, present, &decision, sink);
+    tarn__result_fill(result, present, &decision);
+    tarn__result_copy(result, sink);
     if (decision.action != TARN__KEEP && entry.location)
         ns->engine->retire(ns->engine_state, entry.location);
     if (decision.action == TARN__REMOVE)

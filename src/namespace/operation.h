@@ -51,17 +51,21 @@ tarn_status tarn__decide(const struct tarn__operation *operation,
                          const struct tarn__record *present, struct tarn__decision *decision);
 
 /*
- * Runs one operation. result is filled in on success, its value's data being the offset in the sink
- * (see tarn__result_settle()). hash is the key's.
+ * Runs one operation and fills in its result, its value's data being the offset in the sink (see
+ * tarn__result_settle()). hash is the key's.
  */
 tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
                                 uint64_t hash, struct tarn__sink *sink, struct tarn_result *result);
 
-/* Fills in what a result says of the record that was there, and hands its value out. */
+/* Fills in what a result says of the record that was there. Its value points to where it lies. */
 void tarn__result_fill(struct tarn_result *result, const struct tarn__record *present,
-                       const struct tarn__decision *decision, struct tarn__sink *sink);
+                       const struct tarn__decision *decision);
 
-/* Turns the offset in a result's value into a pointer, once the sink's buffer stays where it is. */
+/* Copies a result's value into the sink, which has room for it; what stands in the result then is
+ * the offset in the buffer. */
+void tarn__result_copy(struct tarn_result *result, struct tarn__sink *sink);
+
+/* Turns the offset into a pointer, once the sink's buffer stays where it is. */
 void tarn__result_settle(struct tarn_result *result, const struct tarn_buf *buf);
 
 /* Counts what was written to one key. Under the lock of its shard. */

@@ -24,7 +24,6 @@ struct target {
     struct tarn__record now;
     bool present;
     uint32_t changes;
-    uint8_t counter[8]; /* the value, where it is one */
 };
 
 struct plan {
@@ -40,6 +39,7 @@ struct plan {
     struct tarn__write *writes;
     uint32_t *target_of;         /* of each operation */
     uint32_t *table, table_mask; /* from hash to target + 1 */
+    int64_t *counters;           /* what each operation made of a counter */
     size_t target_count, write_count, claimed;
 
     /* Set aside in the namespace's limits, and of that what removals have made free again. */
@@ -54,14 +54,15 @@ static tarn_status allocate(struct plan *plan)
 
     while (table_size < 2 * count)
         table_size *= 2;
-    at = tarn__allocate(count * (sizeof(uint64_t) + sizeof(struct target) +
+    at = tarn__allocate(count * (2 * sizeof(uint64_t) + sizeof(struct target) +
                                  sizeof(struct tarn__write) + sizeof(uint32_t)) +
                         table_size * sizeof(uint32_t));
     if (!at)
         return TARN_NO_MEMORY;
     plan->memory = at;
     plan->hashes = (void *)at;
-    plan->targets = (void *)(plan->hashes + count);
+    plan->counters = (void *)(plan->hashes + count);
+    plan->targets = (void *)(plan->counters + count);
     plan->writes = (void *)(plan->targets + count);
     plan->target_of = (void *)(plan->writes + count);
     plan->table = plan->target_of + count;
@@ -169,7 +170,7 @@ static uint64_t bytes_of(const struct tarn__record *record)
 }
 
 static tarn_status put(struct plan *plan, struct target *target,
-                       const struct tarn__decision *decision)
+                       const struct tarn__decision *decision, int64_t *counter)
 {
     uint64_t old_bytes = target->present ? bytes_of(&target->now) : 0;
     uint64_t bytes = target->now.key.length + decision->value.length;
@@ -183,8 +184,8 @@ static tarn_status put(struct plan *plan, struct target *target,
         plan->bytes_credit += old_bytes - bytes;
     target->now.value = decision->value;
     if (decision->content == TARN_CONTENT_COUNTER) {
-        memcpy(target->counter, decision->counter, sizeof target->counter);
-        target->now.value.data = target->counter;
+        memcpy(counter, decision->counter, sizeof *counter);
+        target->now.value.data = counter;
     }
     target->now.info.content = decision->content;
     target->now.info.sequence = plan->sequence;
@@ -201,39 +202,27 @@ static void take_away(struct plan *plan, struct target *target)
     target->changes++;
 }
 
-static tarn_status evaluate_one(struct plan *plan, const struct tarn__operation *operation,
-                                struct target *target, struct tarn_result *result,
-                                struct tarn__sink *sink)
+/* Runs the operations in this plan. The results' values point to records, the batch or the plan. */
+static tarn_status evaluate(struct plan *plan, struct tarn_result *results, size_t *failed)
 {
-    const struct tarn__record *present = target->present ? &target->now : NULL;
-    struct tarn__decision decision;
-    tarn_status status = tarn__decide(operation, present, &decision);
+    for (size_t i = 0; i < plan->batch->count; i++) {
+        struct target *target = &plan->targets[plan->target_of[i]];
+        const struct tarn__record *present = target->present ? &target->now : NULL;
+        struct tarn__decision decision;
+        tarn_status status = tarn__decide(&plan->batch->operations[i], present, &decision);
 
-    if (!status && present && sink->buf && decision.hands_back)
-        status = tarn__buf_reserve(sink->buf, sink->at + present->value.length);
-    if (status)
-        return status;
-    tarn__result_fill(result, present, &decision, sink);
-    if (decision.action == TARN__PUT)
-        return put(plan, target, &decision);
-    if (decision.action == TARN__REMOVE)
-        take_away(plan, target);
-    return TARN_OK;
-}
-
-static tarn_status evaluate(struct plan *plan, struct tarn_result *results, struct tarn__sink *sink,
-                            size_t *failed)
-{
-    const tarn_batch *batch = plan->batch;
-
-    for (size_t i = 0; i < batch->count; i++) {
-        tarn_status status = evaluate_one(plan, &batch->operations[i],
-                                          &plan->targets[plan->target_of[i]], &results[i], sink);
-
+        if (!status)
+            tarn__result_fill(&results[i], present, &decision);
+        if (!status && decision.action == TARN__PUT)
+            status = put(plan, target, &decision, &plan->counters[i]);
         if (status) {
+            memset(&results[i], 0, sizeof results[i]);
+            results[i].existed = present != NULL;
             *failed = i;
             return status;
         }
+        if (decision.action == TARN__REMOVE)
+            take_away(plan, target);
     }
     return TARN_OK;
 }
@@ -277,6 +266,18 @@ static void grow_first(struct plan *plan)
     }
     if (grown)
         find_targets(plan);
+}
+
+static tarn_status make_room(const struct plan *plan, const struct tarn_result *results,
+                             struct tarn__sink *sink)
+{
+    size_t bytes = 0;
+
+    if (!sink->buf)
+        return TARN_OK;
+    for (size_t i = 0; i < plan->batch->count; i++)
+        bytes += results[i].value.length;
+    return tarn__buf_reserve(sink->buf, bytes);
 }
 
 static void unclaim(struct plan *plan)
@@ -396,7 +397,9 @@ static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
 
     find(plan);
     plan->sequence = atomic_fetch_add_explicit(sequence, 1, memory_order_relaxed) + 1;
-    status = evaluate(plan, results, sink, failed);
+    status = evaluate(plan, results, failed);
+    if (!status)
+        status = make_room(plan, results, sink);
     if (!status) {
         grow_first(plan);
         status = claim_and_append(plan);
@@ -407,6 +410,8 @@ static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
     }
     point_all(plan);
     account(plan);
+    for (size_t i = 0; i < plan->batch->count; i++)
+        tarn__result_copy(&results[i], sink);
     clean_up(plan);
     *divide = grow_after(plan);
     return TARN_OK;

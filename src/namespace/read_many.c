@@ -18,22 +18,26 @@
 #define LOOKS_ON_STACK 64
 
 static tarn_status check_arguments(tarn_namespace *ns, enum tarn_mode mode,
-                                   const struct tarn_slice *keys, size_t count,
-                                   const struct tarn_result *results, const struct tarn_buf *values)
+                                   const struct tarn_slice *keys, size_t count)
 {
-    if (!ns || !values || (count && (!keys || !results)))
-        return tarn__fail(TARN_INVALID_ARGUMENT, "ns, keys, results or values is NULL");
+    if (!ns || (count && !keys))
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns or keys is NULL");
     if (mode != TARN_BEST_EFFORT && mode != TARN_ALL_OR_NOTHING)
         return tarn__fail(TARN_INVALID_ARGUMENT, "mode is %d", (int)mode);
     return TARN_OK;
 }
 
-static void fill(struct tarn_result *result, const struct tarn__record *record, size_t at)
+/* Says what was found; its value is at the end of the sink, if there is one. */
+static void fill(struct tarn_result *result, const struct tarn__record *record,
+                 struct tarn__sink *sink)
 {
     result->existed = true;
     result->info = record->info;
-    result->value.data = (void *)(uintptr_t)at; /* an offset, for now */
+    if (!sink->buf)
+        return;
+    result->value.data = (void *)(uintptr_t)sink->at; /* an offset, for now */
     result->value.length = record->value.length;
+    sink->at += record->value.length;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -74,18 +78,18 @@ static tarn_status read_one(tarn_namespace *ns, struct tarn_slice key, uint64_t 
         status = tarn__read_find(ns, hash, &search, reading, &location);
     if (status)
         return status;
-    if (search.record.value.length <= TARN__COPY_INSIDE_MAX) {
+    if (!sink->buf) {
+        status = TARN_OK;
+    } else if (search.record.value.length <= TARN__COPY_INSIDE_MAX) {
         status = tarn__read_append(sink->buf, sink->at, search.record.value);
     } else {
         status =
             tarn__read_copy_and_leave(ns, reading, &search.record, location, sink->buf, sink->at);
         tarn__read_enter(ns, reading);
     }
-    if (status)
-        return status;
-    fill(result, &search.record, sink->at);
-    sink->at += search.record.value.length;
-    return TARN_OK;
+    if (!status)
+        fill(result, &search.record, sink);
+    return status;
 }
 
 static tarn_status read_group(tarn_namespace *ns, const struct tarn_slice *keys, size_t count,
@@ -185,9 +189,9 @@ static tarn_status copy_cut(const struct cut_key *cut, size_t count, struct tarn
     tarn_status status = TARN_OK;
 
     for (size_t i = 0; i < count && !status; i++) {
-        status = tarn__read_append(sink->buf, sink->at, cut[i].record.value);
-        fill(&results[i], &cut[i].record, sink->at);
-        sink->at += cut[i].record.value.length;
+        if (sink->buf)
+            status = tarn__read_append(sink->buf, sink->at, cut[i].record.value);
+        fill(&results[i], &cut[i].record, sink);
     }
     return status;
 }
@@ -317,18 +321,24 @@ tarn_status tarn_get_many(tarn_namespace *ns, enum tarn_mode mode, const struct 
                           size_t count, struct tarn_result *results, struct tarn_buf *values)
 {
     struct tarn__sink sink = {.buf = values};
-    tarn_status status = check_arguments(ns, mode, keys, count, results, values);
+    struct tarn_result *scratch = NULL;
+    tarn_status status = check_arguments(ns, mode, keys, count);
 
+    if (!status && !results && count) {
+        scratch = results = tarn__allocate(count * sizeof *results);
+        status = results ? TARN_OK : TARN_NO_MEMORY;
+    }
     if (status)
         return status;
     if (mode == TARN_ALL_OR_NOTHING)
         status = read_all_or_nothing(ns, keys, count, results, &sink);
     else
         status = read_best_effort(ns, keys, count, results, &sink);
-    if (status && mode == TARN_ALL_OR_NOTHING)
-        return status;
-    values->length = sink.at;
-    for (size_t i = 0; i < count; i++)
-        tarn__result_settle(&results[i], values);
+    if (values && !(status && mode == TARN_ALL_OR_NOTHING)) {
+        values->length = sink.at;
+        for (size_t i = 0; i < count; i++)
+            tarn__result_settle(&results[i], values);
+    }
+    tarn__free(scratch);
     return status;
 }

@@ -260,10 +260,15 @@ tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait)
     return status ? status : tarn__namespace_not_open(ns);
 }
 
-void tarn__shards_unlock_all(tarn_namespace *ns)
+void tarn__shards_unlock(tarn_namespace *ns)
 {
     for (uint32_t i = atomic_load(&ns->shards_made); i-- > 0;)
         pthread_mutex_unlock(&tarn__shard_at(ns, i)->lock);
+}
+
+void tarn__shards_unlock_all(tarn_namespace *ns)
+{
+    tarn__shards_unlock(ns);
     pthread_mutex_unlock(&ns->admin);
 }
 

@@ -94,6 +94,9 @@ tarn_status tarn__store_open(const struct tarn__os *os, const struct tarn_option
         return tarn__fail(TARN_INVALID_ARGUMENT,
                           "options->size is %zu: set it to sizeof(struct tarn_options)",
                           options->size);
+    if (options && options->max_memory_bytes && options->max_memory_bytes < TARN__REGION_BYTES)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "max_memory_bytes is %llu, and at least %zu",
+                          (unsigned long long)options->max_memory_bytes, TARN__REGION_BYTES);
     store = tarn__allocate_lines(sizeof *store);
     if (!store)
         return TARN_NO_MEMORY;
@@ -356,10 +359,10 @@ tarn_status tarn_namespace_count(tarn_store *store, size_t *count)
 {
     tarn_status status;
 
-    if (!store || !count)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "store or count is NULL");
+    if (!store)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
     status = lock(store);
-    if (!status)
+    if (!status && count)
         *count = store->count;
     unlock(store);
     return status;

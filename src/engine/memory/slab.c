@@ -231,8 +231,10 @@ void tarn__slab_unpin(struct tarn__slab_page *page)
     if (atomic_fetch_sub_explicit(&page->pins, 1, memory_order_acq_rel) != 1)
         return;
     if (page->detached) {
-        if (page->released)
+        if (page->released) {
+            page->slab->detached_pinned--;
             free_page(page);
+        }
     } else if (*dead) {
         for (uint32_t word = 0; word < words_of(page); word++) {
             uint64_t *bits = &page->bits[words_of(page) + word];
@@ -251,7 +253,7 @@ bool tarn__slab_has_pins(const struct tarn__slab *slab)
     for (const struct tarn__slab_page *page = slab->all; page; page = page->all_next)
         if (atomic_load_explicit(&page->pins, memory_order_acquire))
             return true;
-    return false;
+    return slab->detached_pinned > 0;
 }
 
 struct tarn__slab_page *tarn__slab_detach(struct tarn__slab *slab)
@@ -266,13 +268,19 @@ struct tarn__slab_page *tarn__slab_detach(struct tarn__slab *slab)
     return pages;
 }
 
+static void keep_released(struct tarn__slab_page *page)
+{
+    page->released = true;
+    page->slab->detached_pinned++;
+}
+
 void tarn__slab_free_detached(struct tarn__slab_page *pages)
 {
     while (pages) {
         struct tarn__slab_page *next = pages->all_next;
 
         if (atomic_load_explicit(&pages->pins, memory_order_acquire))
-            pages->released = true;
+            keep_released(pages);
         else
             free_page(pages);
         pages = next;

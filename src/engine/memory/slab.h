@@ -47,6 +47,7 @@ struct tarn__slab {
     struct tarn__slab_page *partial[TARN__SLAB_CLASSES];
     uint32_t page_count[TARN__SLAB_CLASSES];
     struct tarn__slab_page *all;
+    uint32_t detached_pinned; /* released pages that a pin still holds */
 };
 
 /* TARN_NO_MEMORY, TARN_FULL. */
