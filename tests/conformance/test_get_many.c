@@ -104,7 +104,8 @@ static void test_best_effort_with_missing_keys(void **state)
         }
     }
     expect_ok(tarn_namespace_clear(f->ns));
-    expect_ok(tarn_get_many(f->ns, TARN_BEST_EFFORT, keys->slices, KEYS_MAX, keys->results, NULL));
+    expect_ok(
+        tarn_get_many(f->ns, TARN_BEST_EFFORT, keys->slices, KEYS_MAX, keys->results, &f->buf));
     for (unsigned i = 0; i < KEYS_MAX; i++)
         expect_status(TARN_KEY_NOT_FOUND, keys->results[i].status);
     free(keys);
@@ -133,8 +134,8 @@ static void test_all_or_nothing_with_a_missing_key(void **state)
         expect_bytes(text("as left"), held(&f->buf));
         set_numbered(f, keys->slices[missing], missing);
     }
-    expect_status(TARN_KEY_NOT_FOUND,
-                  tarn_get_many(f->ns, TARN_ALL_OR_NOTHING, keys->slices, COUNT + 1, NULL, NULL));
+    expect_status(TARN_KEY_NOT_FOUND, tarn_get_many(f->ns, TARN_ALL_OR_NOTHING, keys->slices,
+                                                    COUNT + 1, keys->results, &f->buf));
     free(keys);
 }
 

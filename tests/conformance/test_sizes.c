@@ -85,6 +85,7 @@ static void expect_key_refused(struct fixture *f, struct tarn_slice key, tarn_st
     struct tarn_pin pin = {0};
     tarn_batch *batch = NULL;
     struct tarn_slice value = text("v");
+    struct tarn_result result;
 
     expect_status(wanted, tarn_set(f->ns, key, value, NULL, NULL));
     expect_status(wanted, tarn_insert(f->ns, key, value));
@@ -97,8 +98,8 @@ static void expect_key_refused(struct fixture *f, struct tarn_slice key, tarn_st
     expect_status(wanted, tarn_delete(f->ns, key));
     expect_status(wanted, tarn_consume(f->ns, key, NULL));
     expect_status(wanted, tarn_increment(f->ns, key, 1, NULL));
-    expect_status(wanted, tarn_get_many(f->ns, TARN_BEST_EFFORT, &key, 1, NULL, NULL));
-    expect_status(wanted, tarn_get_many(f->ns, TARN_ALL_OR_NOTHING, &key, 1, NULL, NULL));
+    expect_status(wanted, tarn_get_many(f->ns, TARN_BEST_EFFORT, &key, 1, &result, &f->buf));
+    expect_status(wanted, tarn_get_many(f->ns, TARN_ALL_OR_NOTHING, &key, 1, &result, &f->buf));
     expect_ok(tarn_batch_create(&batch));
     expect_status(wanted, tarn_batch_set(batch, key, value));
     expect_status(wanted, tarn_batch_insert(batch, key, value));
