@@ -208,6 +208,9 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     uint64_t old_bytes = 0;
     tarn_status status;
 
+    status = tarn__check_value_size(ns, operation->value.length);
+    if (status)
+        return status;
     tarn__index_find(held->index, hash, tarn__leads_to_key, &search, &entry);
     present = entry.location ? &search.record : NULL;
     result->existed = present != NULL;

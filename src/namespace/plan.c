@@ -209,8 +209,11 @@ static tarn_status evaluate(struct plan *plan, struct tarn_result *results, size
         struct target *target = &plan->targets[plan->target_of[i]];
         const struct tarn__record *present = target->present ? &target->now : NULL;
         struct tarn__decision decision;
-        tarn_status status = tarn__decide(&plan->batch->operations[i], present, &decision);
+        tarn_status status =
+            tarn__check_value_size(plan->ns, plan->batch->operations[i].value.length);
 
+        if (!status)
+            status = tarn__decide(&plan->batch->operations[i], present, &decision);
         if (!status)
             tarn__result_fill(&results[i], present, &decision);
         if (!status && decision.action == TARN__PUT)
