@@ -192,6 +192,7 @@ void model_apply(struct model *model, const struct model_operation *operation,
     if (operation->action <= MODEL_REPLACE_IF_SEQUENCE &&
         operation->value.length > model->max_value_size) {
         result->status = TARN_VALUE_TOO_LARGE;
+        result->instead = check_condition(record, operation);
         return;
     }
     result->status = check_condition(record, operation);

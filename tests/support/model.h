@@ -63,6 +63,8 @@ struct model {
 /* What an operation has to give. */
 struct model_result {
     tarn_status status;
+    tarn_status instead; /* where it is not TARN_OK: may be given in place of status, as tarn.h does
+                            not say which of two reasons is told */
     bool existed;
     void *old; /* the value that was there, or NULL; the result's own */
     size_t old_length;
