@@ -365,6 +365,15 @@ void *tarn__pages_owner(struct tarn__pages *pages, uint64_t location)
     return region->links[(location / (TARN__BLOCK_BYTES_MIN / 8)) % TARN__REGION_UNITS].owner;
 }
 
+void tarn__pages_prefetch_owner(struct tarn__pages *pages, uint64_t location)
+{
+    struct tarn__region *region =
+        tarn__pointer_table_get(&pages->regions, location >> TARN__REGION_SHIFT);
+
+    __builtin_prefetch(
+        &region->links[(location / (TARN__BLOCK_BYTES_MIN / 8)) % TARN__REGION_UNITS]);
+}
+
 /* ------------------------------------------------------------------------------------------
  * Regions ahead
  */

@@ -95,6 +95,9 @@ static inline void *tarn__pages_address(struct tarn__pages *pages, uint64_t loca
 
 void *tarn__pages_owner(struct tarn__pages *pages, uint64_t location);
 
+/* Announces that the owner will be asked for. */
+void tarn__pages_prefetch_owner(struct tarn__pages *pages, uint64_t location);
+
 /* Maps and populates the regions that are wanted. Takes milliseconds; for a thread of its own. */
 void tarn__pages_prepare(struct tarn__pages *pages);
 

@@ -60,9 +60,10 @@ struct tarn__engine {
     /* Announces a read, so that it will find the record in the cache. Inside. */
     void (*prefetch)(void *state, uint64_t location);
 
-    /* The record is no longer reachable. Never fails; called under the shard's lock, once for each
-     * location. May wait for readers that are slow to leave, never for locks of the namespace. */
-    void (*retire)(void *state, uint64_t location);
+    /* The records are no longer reachable; bytes is about what their keys and values have together.
+     * Never fails; called under a shard's lock, once for each location. May wait for readers that
+     * are slow to leave, never for locks of the namespace. */
+    void (*retire)(void *state, const uint64_t *locations, size_t count, size_t bytes);
 
     /* Keeps the record readable until unpin, also if it is retired or detached. Called inside. */
     void (*pin)(void *state, uint64_t location);

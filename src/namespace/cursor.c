@@ -83,7 +83,8 @@ static tarn_status take_items(struct tarn_cursor *cursor)
         ns->engine->pin(ns->engine_state, item->location);
         cursor->count++;
     }
-    qsort(cursor->items, cursor->count, sizeof cursor->items[0], by_order);
+    if (cursor->count > 1)
+        qsort(cursor->items, cursor->count, sizeof cursor->items[0], by_order);
     cursor->position = cursor->view.end;
     cursor->finished = cursor->view.last;
     return TARN_OK;

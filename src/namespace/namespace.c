@@ -318,6 +318,8 @@ tarn_status tarn_namespace_clear(tarn_namespace *ns)
     for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
         tarn__growth_reset(&tarn__shard_at(ns, i)->growth);
         tarn__shard_at(ns, i)->bytes = 0;
+        tarn__free(tarn__shard_at(ns, i)->retired); /* detached with all others */
+        tarn__shard_at(ns, i)->retired = NULL;
     }
     tarn__shard_at(ns, 0)->writes++;
     atomic_store(&ns->keys, 0);

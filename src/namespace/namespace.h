@@ -17,6 +17,12 @@
 
 enum tarn__namespace_state { TARN__OPEN, TARN__CLOSING, TARN__DROPPED, TARN__CLOSED };
 
+/* Records that are no longer reachable, collected so that the engine is told of many at once. */
+struct tarn__retired {
+    size_t count, bytes;
+    uint64_t locations[32];
+};
+
 struct tarn__shard {
     _Alignas(64) pthread_mutex_t lock;
     struct tarn__growth growth;
@@ -24,6 +30,7 @@ struct tarn__shard {
                         their shard, so only the sum over all shards means something */
     uint64_t writes; /* likewise */
     uint64_t coming; /* keys that a batch is about to add; 0 between batches */
+    struct tarn__retired *retired; /* made when first needed */
 };
 
 struct tarn_namespace {
@@ -116,6 +123,10 @@ void tarn__shard_unlock(struct tarn__held *held);
 tarn_status tarn__shards_lock_some(tarn_namespace *ns, const uint64_t *hashes, size_t count,
                                    struct tarn__held *held, struct tarn__lock_set *set);
 void tarn__shards_unlock_some(tarn_namespace *ns, struct tarn__lock_set *set);
+
+/* Gives a record up that is no longer reachable. Under the lock of its shard. */
+void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t location,
+                        size_t bytes);
 
 /* All shards and the admin lock. wait: false gives up at once, silently. */
 tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait);

@@ -236,7 +236,7 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     tarn__result_fill(result, present, &decision);
     tarn__result_copy(result, sink);
     if (decision.action != TARN__KEEP && entry.location)
-        ns->engine->retire(ns->engine_state, entry.location);
+        tarn__shard_retire(ns, held->shard, entry.location, old_bytes);
     if (decision.action == TARN__REMOVE)
         tarn__index_tidy(held->index, &entry.place);
     return TARN_OK;

@@ -369,7 +369,8 @@ static void clean_up(struct plan *plan)
         struct target *target = &plan->targets[i];
 
         if (target->changes && target->entry.location) {
-            ns->engine->retire(ns->engine_state, target->entry.location);
+            tarn__shard_retire(ns, tarn__shard_of(ns, plan->held.groups, target->hash),
+                               target->entry.location, bytes_of(&target->old));
             if (!target->present)
                 tarn__index_tidy(plan->held.index, &target->entry.place);
         }

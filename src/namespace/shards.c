@@ -45,6 +45,7 @@ void tarn__shards_free(tarn_namespace *ns)
 {
     for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
         pthread_mutex_destroy(&tarn__shard_at(ns, i)->lock);
+        tarn__free(tarn__shard_at(ns, i)->retired);
         tarn__free(tarn__shard_at(ns, i));
     }
     atomic_store(&ns->shards_made, 0);
@@ -62,6 +63,28 @@ struct deadline {
     struct timespec at;
 };
 
+#if defined(__SANITIZE_THREAD__)
+/* The thread sanitizer of GCC 12 does not know pthread_mutex_clocklock(). */
+static bool wait_until(tarn_namespace *ns, pthread_mutex_t *lock, const struct timespec *at)
+{
+    const struct tarn__os *os = ns->environment->os;
+    uint64_t end = (uint64_t)at->tv_sec * 1000000000 + (uint64_t)at->tv_nsec;
+
+    while (os->monotonic_ns(os) < end) {
+        if (pthread_mutex_trylock(lock) == 0)
+            return true;
+        os->yield(os);
+    }
+    return false;
+}
+#else
+static bool wait_until(tarn_namespace *ns, pthread_mutex_t *lock, const struct timespec *at)
+{
+    (void)ns; /* the deadline was made from its clock, which is this one */
+    return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, at) == 0;
+}
+#endif
+
 static tarn_status lock_until(tarn_namespace *ns, pthread_mutex_t *lock, struct deadline *deadline)
 {
     uint32_t timeout_ms = atomic_load_explicit(&ns->lock_timeout_ms, memory_order_relaxed);
@@ -76,7 +99,7 @@ static tarn_status lock_until(tarn_namespace *ns, pthread_mutex_t *lock, struct 
         deadline->at.tv_nsec = (long)(at % 1000000000);
         deadline->set = true;
     }
-    if (pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &deadline->at) == 0)
+    if (wait_until(ns, lock, &deadline->at))
         return TARN_OK;
     return tarn__fail(TARN_LOCK_TIMEOUT,
                       "a lock of namespace \"%.*s\" was not had within %u ms: try again",
@@ -270,6 +293,32 @@ void tarn__shards_unlock_all(tarn_namespace *ns)
 {
     tarn__shards_unlock(ns);
     pthread_mutex_unlock(&ns->admin);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Retiring
+ */
+
+#define RETIRED_BYTES_MAX ((size_t)64 * 1024)
+
+void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t location,
+                        size_t bytes)
+{
+    struct tarn__retired *retired = shard->retired;
+
+    if (!retired)
+        retired = shard->retired = tarn__allocate_zeroed(sizeof *retired);
+    if (!retired) {
+        ns->engine->retire(ns->engine_state, &location, 1, bytes);
+        return;
+    }
+    retired->locations[retired->count++] = location;
+    retired->bytes += bytes;
+    if (retired->count < sizeof retired->locations / sizeof retired->locations[0] &&
+        retired->bytes < RETIRED_BYTES_MAX)
+        return;
+    ns->engine->retire(ns->engine_state, retired->locations, retired->count, retired->bytes);
+    retired->count = retired->bytes = 0;
 }
 
 /* ------------------------------------------------------------------------------------------

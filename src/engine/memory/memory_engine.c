@@ -17,6 +17,7 @@
 
 #include <assert.h>
 
+#define SPINS_BEFORE_YIELD 100
 #define STRIPES       8
 #define BAGS          16
 #define BAG_RECORDS   64
@@ -30,7 +31,7 @@ struct bag {
 };
 
 struct stripe {
-    _Alignas(64) pthread_mutex_t lock;
+    _Alignas(64) pthread_spinlock_t lock;
     struct tarn__slab slab;
     uint64_t oldest, open; /* bags oldest .. open - 1 are stamped, open is being filled; mod BAGS */
     struct bag bags[BAGS];
@@ -46,6 +47,22 @@ struct memory_engine {
  * Stripes
  */
 
+/* Held for some tens of nanoseconds, so waiting is spinning; who holds it may have lost its processor,
+ * so not for ever. */
+static void lock(struct memory_engine *engine, struct stripe *stripe)
+{
+    const struct tarn__os *os = engine->environment->os;
+
+    for (unsigned spins = 0; pthread_spin_trylock(&stripe->lock) != 0; spins++)
+        if (spins % SPINS_BEFORE_YIELD == SPINS_BEFORE_YIELD - 1)
+            os->yield(os);
+}
+
+static void unlock(struct stripe *stripe)
+{
+    (void)pthread_spin_unlock(&stripe->lock); /* cannot fail */
+}
+
 static struct stripe *make_stripe(struct memory_engine *engine, size_t number)
 {
     struct stripe *stripe = tarn__allocate_lines(sizeof *stripe);
@@ -53,7 +70,7 @@ static struct stripe *make_stripe(struct memory_engine *engine, size_t number)
 
     if (!stripe)
         return NULL;
-    if (pthread_mutex_init(&stripe->lock, NULL) != 0) {
+    if (pthread_spin_init(&stripe->lock, PTHREAD_PROCESS_PRIVATE) != 0) {
         tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
         tarn__free(stripe);
         return NULL;
@@ -61,7 +78,7 @@ static struct stripe *make_stripe(struct memory_engine *engine, size_t number)
     stripe->slab.pages = &engine->environment->pages;
     stripe->slab.memory_bytes = &engine->memory_bytes;
     if (!atomic_compare_exchange_strong(&engine->stripes[number], &none, stripe)) {
-        pthread_mutex_destroy(&stripe->lock);
+        (void)pthread_spin_destroy(&stripe->lock);
         tarn__free(stripe);
         return none;
     }
@@ -92,25 +109,33 @@ static struct stripe *stripe_of_page(const struct tarn__slab_page *page)
     return (struct stripe *)((char *)page->slab - offsetof(struct stripe, slab));
 }
 
-/* Frees records, whatever stripes they came from. No stripe may be locked. */
+/* Frees records, whatever stripes they came from. No stripe may be locked. What is known of their
+ * pages lies all over memory, so it is asked for ahead. */
 static void free_records(struct memory_engine *engine, const uint64_t *locations, size_t count)
 {
+    struct tarn__slab_page *pages[BAG_RECORDS];
     struct stripe *locked = NULL;
 
+    for (size_t i = 0; i < count; i++)
+        tarn__pages_prefetch_owner(&engine->environment->pages, locations[i]);
     for (size_t i = 0; i < count; i++) {
-        struct tarn__slab_page *page = page_of(engine, locations[i]);
-        struct stripe *stripe = stripe_of_page(page);
+        pages[i] = page_of(engine, locations[i]);
+        __builtin_prefetch(pages[i], 1);
+        __builtin_prefetch(pages[i]->bits, 1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct stripe *stripe = stripe_of_page(pages[i]);
 
         if (stripe != locked) {
             if (locked)
-                pthread_mutex_unlock(&locked->lock);
-            pthread_mutex_lock(&stripe->lock);
+                unlock(locked);
+            lock(engine, stripe);
             locked = stripe;
         }
-        tarn__slab_give(page, locations[i]);
+        tarn__slab_give(pages[i], locations[i]);
     }
     if (locked)
-        pthread_mutex_unlock(&locked->lock);
+        unlock(locked);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -146,9 +171,9 @@ static void make_room(struct memory_engine *engine, struct stripe *stripe)
 
     while (bag_is_full(&stripe->bags[stripe->open % BAGS])) {
         while (take_ripe_bag(engine, stripe, &ripe)) {
-            pthread_mutex_unlock(&stripe->lock);
+            unlock(stripe);
             free_records(engine, ripe.locations, ripe.count);
-            pthread_mutex_lock(&stripe->lock);
+            lock(engine, stripe);
         }
         if (!bag_is_full(&stripe->bags[stripe->open % BAGS]))
             return; /* another thread was here meanwhile */
@@ -160,27 +185,29 @@ static void make_room(struct memory_engine *engine, struct stripe *stripe)
             empty->count = 0;
             empty->bytes = 0;
         } else {
-            pthread_mutex_unlock(&stripe->lock);
+            unlock(stripe);
             os->yield(os);
-            pthread_mutex_lock(&stripe->lock);
+            lock(engine, stripe);
         }
     }
 }
 
-static void memory_retire(void *state, uint64_t location)
+static void memory_retire(void *state, const uint64_t *locations, size_t count, size_t bytes)
 {
     struct memory_engine *engine = state;
     struct stripe *stripe = stripe_of_thread(engine);
-    size_t bytes = (size_t)page_of(engine, location)->object_units * 8;
-    struct bag *open;
 
-    assert(stripe); /* the record came from one */
-    pthread_mutex_lock(&stripe->lock);
-    make_room(engine, stripe);
-    open = &stripe->bags[stripe->open % BAGS];
-    open->locations[open->count++] = location;
-    open->bytes += bytes;
-    pthread_mutex_unlock(&stripe->lock);
+    assert(stripe); /* the records came from one */
+    lock(engine, stripe);
+    for (size_t i = 0; i < count; i++) {
+        struct bag *open;
+
+        make_room(engine, stripe);
+        open = &stripe->bags[stripe->open % BAGS];
+        open->locations[open->count++] = locations[i];
+        open->bytes += bytes / count;
+    }
+    unlock(stripe);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -208,7 +235,7 @@ static tarn_status memory_append(void *state, struct tarn__write *writes, size_t
 
     if (!stripe)
         return TARN_NO_MEMORY;
-    pthread_mutex_lock(&stripe->lock);
+    lock(engine, stripe);
     for (; done < count && !status; done++) {
         struct tarn__write *write = &writes[done];
         const struct tarn__record *record = &write->record;
@@ -227,7 +254,7 @@ static tarn_status memory_append(void *state, struct tarn__write *writes, size_t
     for (size_t i = 0; status && i < done; i++) /* nobody has seen these */
         if (!writes[i].removes)
             tarn__slab_give(page_of(engine, writes[i].location), writes[i].location);
-    pthread_mutex_unlock(&stripe->lock);
+    unlock(stripe);
     return status;
 }
 
@@ -254,12 +281,13 @@ static void memory_pin(void *state, uint64_t location)
 
 static void memory_unpin(void *state, uint64_t location)
 {
-    struct tarn__slab_page *page = page_of(state, location);
+    struct memory_engine *engine = state;
+    struct tarn__slab_page *page = page_of(engine, location);
     struct stripe *stripe = stripe_of_page(page);
 
-    pthread_mutex_lock(&stripe->lock);
+    lock(engine, stripe);
     tarn__slab_unpin(page);
-    pthread_mutex_unlock(&stripe->lock);
+    unlock(stripe);
 }
 
 static bool memory_has_pins(void *state)
@@ -272,9 +300,9 @@ static bool memory_has_pins(void *state)
 
         if (!stripe)
             continue;
-        pthread_mutex_lock(&stripe->lock);
+        lock(engine, stripe);
         found = tarn__slab_has_pins(&stripe->slab);
-        pthread_mutex_unlock(&stripe->lock);
+        unlock(stripe);
     }
     return found;
 }
@@ -291,12 +319,12 @@ static void *memory_detach(void *state)
 
         if (!stripe)
             continue;
-        pthread_mutex_lock(&stripe->lock);
+        lock(engine, stripe);
         pages = tarn__slab_detach(&stripe->slab);
         stripe->oldest = stripe->open; /* what waited there is in the pages that go */
         stripe->bags[stripe->open % BAGS].count = 0;
         stripe->bags[stripe->open % BAGS].bytes = 0;
-        pthread_mutex_unlock(&stripe->lock);
+        unlock(stripe);
         for (last = pages; last && last->all_next; last = last->all_next)
             ;
         if (last) {
@@ -309,17 +337,17 @@ static void *memory_detach(void *state)
 
 static void memory_release(void *state, void *detached)
 {
+    struct memory_engine *engine = state;
     struct tarn__slab_page *pages = detached;
 
-    (void)state; /* each page knows its slab */
     while (pages) {
         struct tarn__slab_page *next = pages->all_next;
         struct stripe *stripe = stripe_of_page(pages);
 
         pages->all_next = NULL;
-        pthread_mutex_lock(&stripe->lock);
+        lock(engine, stripe);
         tarn__slab_free_detached(pages);
-        pthread_mutex_unlock(&stripe->lock);
+        unlock(stripe);
         pages = next;
     }
 }
@@ -335,7 +363,7 @@ static void memory_close(void *state)
         struct stripe *stripe = atomic_load(&engine->stripes[i]);
 
         if (stripe)
-            pthread_mutex_destroy(&stripe->lock);
+            (void)pthread_spin_destroy(&stripe->lock);
         tarn__free(stripe);
     }
     tarn__free(engine);
