@@ -35,7 +35,7 @@ struct tarn__environment {
 struct tarn__write {
     struct tarn__record record;
     bool removes;      /* the key is deleted: the record's value means nothing */
-    uint64_t location; /* out, unless the key is deleted */
+    uint64_t location; /* out, unless the key is deleted; in: what prepare set, or 0 */
 };
 
 struct tarn__engine {
@@ -48,6 +48,14 @@ struct tarn__engine {
     void (*close)(void *state);
 
     /*
+     * May be NULL. Does ahead, without any lock, what of an append needs no sequence, and sets the
+     * write's location. The write is then either appended as it is, or its location discarded.
+     * Where it cannot be done, the location stays 0, and append will tell why.
+     */
+    void (*prepare)(void *state, struct tarn__write *write);
+    void (*discard)(void *state, uint64_t location);
+
+    /*
      * Stores the records of one write: all or none, under one sequence. They are not reachable
      * yet. Called under the locks of the shards concerned. TARN_NO_MEMORY, TARN_FULL.
      */
@@ -57,7 +65,7 @@ struct tarn__engine {
      * or has it pinned. */
     void (*read)(void *state, uint64_t location, struct tarn__record *record);
 
-    /* Announces a read, so that it will find the record in the cache. Inside. */
+    /* Announces a read or an overwriting, so that it will find the record in the cache. Inside. */
     void (*prefetch)(void *state, uint64_t location);
 
     /* The records are no longer reachable; bytes is about what their keys and values have together.

@@ -58,12 +58,19 @@ static inline size_t tarn__record_bytes(size_t key_length, size_t value_length)
            value_length;
 }
 
+/* The sequence and content of a record that was written before. */
+static inline void tarn__record_write_info(void *to, const struct tarn_record_info *info)
+{
+    uint64_t head = info->sequence | (uint64_t)info->content << TARN__SEQUENCE_BITS;
+
+    memcpy(to, &head, 8);
+}
+
 static inline void tarn__record_write(void *to, const struct tarn__record *record)
 {
-    uint64_t head = record->info.sequence | (uint64_t)record->info.content << TARN__SEQUENCE_BITS;
     uint8_t *at = to;
 
-    memcpy(at, &head, 8);
+    tarn__record_write_info(to, &record->info);
     at = tarn__varint_write(at + 8, record->key.length);
     at = tarn__varint_write(at, record->value.length);
     memcpy(at, record->key.data, record->key.length);

@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPINS_BEFORE_YIELD 64
-
 struct item {
     uint64_t order; /* the reversed hash */
     uint64_t location;
@@ -94,9 +92,8 @@ static tarn_status take_items(struct tarn_cursor *cursor)
 static tarn_status step(struct tarn_cursor *cursor)
 {
     tarn_namespace *ns = cursor->ns;
-    const struct tarn__os *os = ns->environment->os;
 
-    for (unsigned spins = 0;; spins++) {
+    for (unsigned looks = 0;; looks++) {
         struct tarn__section *section = tarn__epoch_enter(&ns->environment->epoch);
         struct tarn__index *index = atomic_load_explicit(&ns->index, memory_order_acquire);
         tarn_status status;
@@ -109,8 +106,7 @@ static tarn_status step(struct tarn_cursor *cursor)
             cursor->finished = true;
         if (found != TARN__RETRY)
             return status;
-        if (spins > SPINS_BEFORE_YIELD)
-            os->yield(os);
+        tarn__os_pause(ns->environment->os, looks);
     }
 }
 

@@ -114,10 +114,6 @@ tarn_status tarn__namespace_make(struct tarn__environment *environment,
     ns->environment = environment;
     ns->engine = engine;
     set_up(ns, name, options ? options : &defaults);
-    if (pthread_mutex_init(&ns->admin, NULL) != 0) {
-        tarn__free(ns);
-        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
-    }
     atomic_store(&ns->references, 1);
     atomic_store(&ns->index, make_index(ns));
     status = atomic_load(&ns->index) ? tarn__shards_make(ns, ns->shard_count) : TARN_NO_MEMORY;
@@ -140,7 +136,6 @@ void tarn__namespace_release(tarn_namespace *ns)
     if (atomic_fetch_sub_explicit(&ns->references, 1, memory_order_acq_rel) != 1)
         return;
     tarn__shards_free(ns);
-    pthread_mutex_destroy(&ns->admin);
     if (ns->released)
         ns->released(ns->released_context);
     tarn__free(ns);
@@ -162,11 +157,11 @@ tarn_status tarn__namespace_not_open(const tarn_namespace *ns)
 
 bool tarn__namespace_wait_open(tarn_namespace *ns)
 {
-    const struct tarn__os *os = ns->environment->os;
+    unsigned looks = 0;
     int state;
 
     while ((state = atomic_load_explicit(&ns->state, memory_order_acquire)) == TARN__CLOSING)
-        os->yield(os);
+        tarn__os_pause(ns->environment->os, looks++);
     return state == TARN__OPEN;
 }
 
@@ -174,24 +169,34 @@ void tarn__wait_for_readers(struct tarn__environment *environment)
 {
     uint64_t stamp = tarn__epoch_stamp(&environment->epoch);
 
+    unsigned looks = 0;
+
     while (!tarn__epoch_passed(&environment->epoch, stamp))
         if (!tarn__epoch_advance(&environment->epoch))
-            environment->os->yield(environment->os);
+            tarn__os_pause(environment->os, looks++);
+}
+
+/* Without a deadline: for what must not fail. */
+static void lock(tarn_namespace *ns, struct tarn__lock *lock)
+{
+    for (unsigned looks = 0; !tarn__lock_try(lock); looks++)
+        tarn__os_pause(ns->environment->os, looks);
 }
 
 tarn_status tarn__namespace_end_prepare(tarn_namespace *ns)
 {
+    unsigned looks = 0;
     bool held;
 
-    pthread_mutex_lock(&ns->admin); /* not in the middle of clearing */
+    lock(ns, &ns->admin); /* not in the middle of clearing */
     atomic_store(&ns->state, TARN__CLOSING);
     tarn__wait_for_readers(ns->environment); /* from now on none of them makes a pin */
     while (atomic_load(&ns->copying))
-        ns->environment->os->yield(ns->environment->os);
+        tarn__os_pause(ns->environment->os, looks++);
     held = atomic_load(&ns->cursors) || ns->engine->has_pins(ns->engine_state);
     if (held)
         tarn__namespace_end_cancel(ns);
-    pthread_mutex_unlock(&ns->admin);
+    tarn__lock_give(&ns->admin);
     if (!held)
         return TARN_OK;
     return tarn__fail(TARN_BUSY, "a pin or a cursor of namespace \"%.*s\" is still held",
@@ -210,12 +215,12 @@ void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state)
     atomic_store(&ns->state, state);
     /* Writers that had their lock before they could see this finish first; those that get it
      * later look at the state. Nobody holds these locks for long: no deadline. */
-    pthread_mutex_lock(&ns->admin);
+    lock(ns, &ns->admin);
     for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
-        pthread_mutex_lock(&tarn__shard_at(ns, i)->lock);
-        pthread_mutex_unlock(&tarn__shard_at(ns, i)->lock);
+        lock(ns, &tarn__shard_at(ns, i)->lock);
+        tarn__lock_give(&tarn__shard_at(ns, i)->lock);
     }
-    pthread_mutex_unlock(&ns->admin);
+    tarn__lock_give(&ns->admin);
     tarn__wait_for_readers(ns->environment);
     atomic_store(&ns->index, NULL);
     free_index(index);
@@ -314,6 +319,7 @@ tarn_status tarn_namespace_clear(tarn_namespace *ns)
     before = atomic_load(&ns->index);
     atomic_fetch_add(&ns->environment->sequence, 1);
     atomic_store_explicit(&ns->index, empty, memory_order_release);
+    atomic_fetch_add(&ns->clears, 1);
     detached = ns->engine->detach(ns->engine_state);
     for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
         tarn__growth_reset(&tarn__shard_at(ns, i)->growth);
@@ -328,7 +334,7 @@ tarn_status tarn_namespace_clear(tarn_namespace *ns)
     tarn__wait_for_readers(ns->environment); /* under the admin lock: the namespace must not end */
     free_index(before);
     ns->engine->release(ns->engine_state, detached);
-    pthread_mutex_unlock(&ns->admin);
+    tarn__lock_give(&ns->admin);
     return TARN_OK;
 }
 

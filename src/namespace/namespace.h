@@ -12,6 +12,7 @@
 #define TARN_NAMESPACE_NAMESPACE_H
 
 #include "base/hash.h"
+#include "base/lock.h"
 #include "engine/engine.h"
 #include "index/index.h"
 
@@ -24,7 +25,7 @@ struct tarn__retired {
 };
 
 struct tarn__shard {
-    _Alignas(64) pthread_mutex_t lock;
+    _Alignas(64) struct tarn__lock lock;
     struct tarn__growth growth;
     int64_t bytes;   /* of keys and values, gained and lost under this lock: groups may change
                         their shard, so only the sum over all shards means something */
@@ -46,12 +47,13 @@ struct tarn_namespace {
     _Atomic uint32_t lock_timeout_ms;
     _Atomic uint64_t max_keys, max_value_size, max_bytes;
     uint32_t shard_count;
+    _Atomic uint32_t clears; /* so far */
 
     /* What is there, kept exact at every moment while max_keys or max_bytes is set. */
     _Alignas(64) _Atomic uint64_t keys;
     _Atomic uint64_t bytes;
 
-    _Alignas(64) pthread_mutex_t admin; /* who needs all shards takes this first */
+    _Alignas(64) struct tarn__lock admin; /* who needs all shards takes this first */
     _Atomic uint32_t cursors;
     _Atomic uint32_t copying; /* reads that have left their section and pin what they still copy */
     _Atomic uint32_t references;     /* handles, and one of the store while it is in there */
@@ -114,9 +116,23 @@ struct tarn__held {
 tarn_status tarn__shards_make(tarn_namespace *ns, uint32_t count);
 void tarn__shards_free(tarn_namespace *ns);
 
-/* Locks the shard of a hash. TARN_LOCK_TIMEOUT, TARN_CLOSED, TARN_NAMESPACE_DROPPED, and what it
- * takes to make the index for the first key. */
-tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__held *held);
+/* A write that was prepared before its lock was had. What was prepared is gone with a clear. */
+struct tarn__ahead {
+    struct tarn__write write;
+    uint32_t clears; /* that there had been */
+};
+
+/* Gives back what was prepared and not appended. No lock is held. */
+void tarn__shard_discard(tarn_namespace *ns, const struct tarn__ahead *ahead);
+
+/*
+ * Locks the shard of a hash. ahead, if not NULL, is a write that is likely to follow: the engine
+ * may prepare it, and what will be needed is asked for, while memory is waited for anyway.
+ * TARN_LOCK_TIMEOUT, TARN_CLOSED, TARN_NAMESPACE_DROPPED, and what it takes to make the index for
+ * the first key.
+ */
+tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__ahead *ahead,
+                             struct tarn__held *held);
 void tarn__shard_unlock(struct tarn__held *held);
 
 /* The same for the shards of many hashes. */

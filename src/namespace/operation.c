@@ -161,8 +161,6 @@ static tarn_status put_record(tarn_namespace *ns, struct tarn__held *held, uint6
     if (new_key)
         status = tarn__index_claim(held->index, hash, entry);
     if (!status) {
-        write->record.info.sequence =
-            atomic_fetch_add_explicit(&ns->environment->sequence, 1, memory_order_relaxed) + 1;
         status = ns->engine->append(ns->engine_state, write, 1);
         if (status && new_key)
             tarn__index_unclaim(held->index, hash, entry);
@@ -182,11 +180,8 @@ static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, ui
                                  struct tarn__write *write, struct tarn__entry *entry,
                                  uint64_t old_bytes)
 {
-    tarn_status status;
+    tarn_status status = ns->engine->append(ns->engine_state, write, 1);
 
-    write->record.info.sequence =
-        atomic_fetch_add_explicit(&ns->environment->sequence, 1, memory_order_relaxed) + 1;
-    status = ns->engine->append(ns->engine_state, write, 1);
     if (status)
         return status;
     tarn__index_point(entry, hash, 0);
@@ -195,22 +190,25 @@ static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, ui
     return TARN_OK;
 }
 
-/* Everything between locking and unlocking. */
+/* Everything between locking and unlocking. write is as it was prepared. */
 static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
                               const struct tarn__operation *operation, uint64_t hash,
-                              struct tarn__sink *sink, struct tarn_result *result)
+                              struct tarn__write *write, struct tarn__sink *sink,
+                              struct tarn_result *result)
 {
     struct tarn__key_search search = {.ns = ns, .key = operation->key};
     const struct tarn__record *present;
     struct tarn__decision decision;
-    struct tarn__write write = {0};
     struct tarn__entry entry;
     uint64_t old_bytes = 0;
-    tarn_status status;
+    tarn_status status = tarn__check_value_size(ns, operation->value.length);
 
-    status = tarn__check_value_size(ns, operation->value.length);
     if (status)
         return status;
+    /* Taken before it is known whether there will be a write: a locked instruction behind the
+     * search would have to wait for the record. A number that is not used is not missed. */
+    write->record.info.sequence =
+        atomic_fetch_add_explicit(&ns->environment->sequence, 1, memory_order_relaxed) + 1;
     tarn__index_find(held->index, hash, tarn__leads_to_key, &search, &entry);
     present = entry.location ? &search.record : NULL;
     result->existed = present != NULL;
@@ -223,14 +221,12 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
         return status;
     if (present)
         old_bytes = present->key.length + present->value.length;
-    write.record.key = operation->key;
-    write.record.value = decision.value;
-    write.record.info.content = decision.content;
-    write.removes = decision.action == TARN__REMOVE;
+    write->record.value = decision.value;
+    write->record.info.content = decision.content;
     if (decision.action == TARN__PUT)
-        status = put_record(ns, held, hash, &write, &entry, old_bytes);
+        status = put_record(ns, held, hash, write, &entry, old_bytes);
     else if (decision.action == TARN__REMOVE)
-        status = remove_record(ns, held, hash, &write, &entry, old_bytes);
+        status = remove_record(ns, held, hash, write, &entry, old_bytes);
     if (status)
         return status;
     tarn__result_fill(result, present, &decision);
@@ -242,19 +238,34 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     return TARN_OK;
 }
 
+/* What the operation is likely to write. Only where its value is known before may it be prepared.
+ */
+static bool expect_write(const struct tarn__operation *operation, struct tarn__ahead *ahead)
+{
+    memset(ahead, 0, sizeof *ahead);
+    ahead->write.record.key = operation->key;
+    ahead->write.record.value = operation->value;
+    ahead->write.removes = operation->kind == TARN__DELETE || operation->kind == TARN__CONSUME;
+    return operation->kind != TARN__INCREMENT && operation->kind != TARN__GET;
+}
+
 tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
                                 uint64_t hash, struct tarn__sink *sink, struct tarn_result *result)
 {
+    struct tarn__ahead ahead;
     struct tarn__held held;
     bool divide = false;
-    tarn_status status = tarn__shard_lock(ns, hash, &held);
+    bool known = expect_write(operation, &ahead);
+    tarn_status status = tarn__shard_lock(ns, hash, known ? &ahead : NULL, &held);
 
-    if (status)
-        return status;
-    status = run_locked(ns, &held, operation, hash, sink, result);
-    if (tarn__index_grow(held.index, &held.shard->growth, 0))
-        divide = tarn__index_wants_groups(held.index, &held.shard->growth);
-    tarn__shard_unlock(&held);
+    if (!status) {
+        status = run_locked(ns, &held, operation, hash, &ahead.write, sink, result);
+        if (tarn__index_grow(held.index, &held.shard->growth, 0))
+            divide = tarn__index_wants_groups(held.index, &held.shard->growth);
+        tarn__shard_unlock(&held);
+    }
+    if (status && ahead.write.location)
+        tarn__shard_discard(ns, &ahead);
     if (divide)
         tarn__shards_divide(ns);
     return status;

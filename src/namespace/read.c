@@ -8,23 +8,18 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-#define SPINS_BEFORE_YIELD 64
-
 /* A reader met a writer. Leaves the section, lets the writer run, and enters again. */
-static void wait_outside(tarn_namespace *ns, struct tarn__reading *reading, unsigned *spins)
+static void wait_outside(tarn_namespace *ns, struct tarn__reading *reading, unsigned *looks)
 {
-    const struct tarn__os *os = ns->environment->os;
-
     tarn__epoch_leave(reading->section);
-    if (++*spins > SPINS_BEFORE_YIELD)
-        os->yield(os);
+    tarn__os_pause(ns->environment->os, (*looks)++);
     tarn__read_enter(ns, reading);
 }
 
 tarn_status tarn__read_find(tarn_namespace *ns, uint64_t hash, struct tarn__key_search *search,
                             struct tarn__reading *reading, uint64_t *location)
 {
-    unsigned spins = 0;
+    unsigned looks = 0;
 
     for (;;) {
         struct tarn__look look;
@@ -39,7 +34,7 @@ tarn_status tarn__read_find(tarn_namespace *ns, uint64_t hash, struct tarn__key_
             return TARN_OK;
         if (found == TARN__ABSENT)
             return tarn__outcome(TARN_KEY_NOT_FOUND);
-        wait_outside(ns, reading, &spins);
+        wait_outside(ns, reading, &looks);
     }
 }
 

@@ -9,9 +9,7 @@
 #include "base/status.h"
 #include "namespace/namespace.h"
 
-#include <errno.h>
 #include <string.h>
-#include <time.h>
 
 /* ------------------------------------------------------------------------------------------
  * Making
@@ -26,13 +24,8 @@ tarn_status tarn__shards_make(tarn_namespace *ns, uint32_t count)
 
         if (!shard)
             return TARN_NO_MEMORY;
-        if (pthread_mutex_init(&shard->lock, NULL) != 0) {
-            tarn__free(shard);
-            return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
-        }
         tarn__growth_reset(&shard->growth);
         if (tarn__pointer_table_set(&ns->shards, made, shard)) {
-            pthread_mutex_destroy(&shard->lock);
             tarn__free(shard);
             return TARN_NO_MEMORY;
         }
@@ -44,7 +37,6 @@ tarn_status tarn__shards_make(tarn_namespace *ns, uint32_t count)
 void tarn__shards_free(tarn_namespace *ns)
 {
     for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
-        pthread_mutex_destroy(&tarn__shard_at(ns, i)->lock);
         tarn__free(tarn__shard_at(ns, i)->retired);
         tarn__free(tarn__shard_at(ns, i));
     }
@@ -60,50 +52,29 @@ void tarn__shards_free(tarn_namespace *ns)
  * first one of a call. */
 struct deadline {
     bool set;
-    struct timespec at;
+    uint64_t at;
 };
 
-#if defined(__SANITIZE_THREAD__)
-/* The thread sanitizer of GCC 12 does not know pthread_mutex_clocklock(). */
-static bool wait_until(tarn_namespace *ns, pthread_mutex_t *lock, const struct timespec *at)
-{
-    const struct tarn__os *os = ns->environment->os;
-    uint64_t end = (uint64_t)at->tv_sec * 1000000000 + (uint64_t)at->tv_nsec;
-
-    while (os->monotonic_ns(os) < end) {
-        if (pthread_mutex_trylock(lock) == 0)
-            return true;
-        os->yield(os);
-    }
-    return false;
-}
-#else
-static bool wait_until(tarn_namespace *ns, pthread_mutex_t *lock, const struct timespec *at)
-{
-    (void)ns; /* the deadline was made from its clock, which is this one */
-    return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, at) == 0;
-}
-#endif
-
-static tarn_status lock_until(tarn_namespace *ns, pthread_mutex_t *lock, struct deadline *deadline)
+static tarn_status lock_until(tarn_namespace *ns, struct tarn__lock *lock,
+                              struct deadline *deadline)
 {
     uint32_t timeout_ms = atomic_load_explicit(&ns->lock_timeout_ms, memory_order_relaxed);
     const struct tarn__os *os = ns->environment->os;
 
-    if (pthread_mutex_trylock(lock) == 0)
+    if (__builtin_expect(tarn__lock_try(lock), 1))
         return TARN_OK;
     if (!deadline->set) {
-        uint64_t at = os->monotonic_ns(os) + (uint64_t)timeout_ms * 1000000;
-
-        deadline->at.tv_sec = (time_t)(at / 1000000000);
-        deadline->at.tv_nsec = (long)(at % 1000000000);
+        deadline->at = os->monotonic_ns(os) + (uint64_t)timeout_ms * 1000000;
         deadline->set = true;
     }
-    if (wait_until(ns, lock, &deadline->at))
-        return TARN_OK;
-    return tarn__fail(TARN_LOCK_TIMEOUT,
-                      "a lock of namespace \"%.*s\" was not had within %u ms: try again",
-                      (int)ns->name_length, ns->name, timeout_ms);
+    for (unsigned looks = 0; !tarn__lock_try(lock); looks++) {
+        if (looks % 64 == 63 && os->monotonic_ns(os) >= deadline->at)
+            return tarn__fail(TARN_LOCK_TIMEOUT,
+                              "a lock of namespace \"%.*s\" was not had within %u ms: try again",
+                              (int)ns->name_length, ns->name, timeout_ms);
+        tarn__os_pause(os, looks);
+    }
+    return TARN_OK;
 }
 
 /* Puts groups into force; returns those before. All locks are held. */
@@ -153,7 +124,39 @@ static struct tarn__shard *shard_now(tarn_namespace *ns, uint64_t hash, struct t
     return held->groups ? tarn__shard_of(ns, held->groups, hash) : NULL;
 }
 
-tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__held *held)
+/* A write costs two trips to memory, to the bucket and to the record that is there. The first one
+ * is begun here, then the new record is made, then the second one is begun. Inside. */
+static void work_ahead(tarn_namespace *ns, uint64_t hash, struct tarn__ahead *ahead)
+{
+    struct tarn__index *index = atomic_load_explicit(&ns->index, memory_order_relaxed);
+    struct tarn__place place;
+    uint64_t likely;
+
+    if (!tarn__index_place(index, hash, &place))
+        return;
+    __builtin_prefetch(place.line, 1);
+    if (ns->engine->prepare && !ahead->write.removes && !ahead->write.location) {
+        ahead->clears = atomic_load_explicit(&ns->clears, memory_order_acquire);
+        ns->engine->prepare(ns->engine_state, &ahead->write);
+    }
+    likely = tarn__index_likely(&place, hash);
+    if (likely)
+        ns->engine->prefetch(ns->engine_state, likely);
+}
+
+void tarn__shard_discard(tarn_namespace *ns, const struct tarn__ahead *ahead)
+{
+    struct tarn__section *section = tarn__epoch_enter(&ns->environment->epoch);
+
+    /* Inside, so that a clear or an end that begins now does not finish before this. */
+    if (ahead->write.location && tarn__namespace_usable(ns) &&
+        atomic_load_explicit(&ns->clears, memory_order_acquire) == ahead->clears)
+        ns->engine->discard(ns->engine_state, ahead->write.location);
+    tarn__epoch_leave(section);
+}
+
+tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__ahead *ahead,
+                             struct tarn__held *held)
 {
     struct deadline deadline = {0};
 
@@ -163,6 +166,8 @@ tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__hel
         struct tarn__shard *shard = usable ? shard_now(ns, hash, held) : NULL;
         tarn_status status;
 
+        if (shard && ahead)
+            work_ahead(ns, hash, ahead);
         tarn__epoch_leave(section);
         if (!usable)
             return tarn__namespace_not_open(ns);
@@ -173,15 +178,17 @@ tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__hel
             continue;
         if (tarn__namespace_usable(ns) && shard_now(ns, hash, held) == shard) {
             held->shard = shard;
+            if (ahead && atomic_load_explicit(&ns->clears, memory_order_relaxed) != ahead->clears)
+                ahead->write.location = 0;
             return TARN_OK;
         }
-        pthread_mutex_unlock(&shard->lock);
+        tarn__lock_give(&shard->lock);
     }
 }
 
 void tarn__shard_unlock(struct tarn__held *held)
 {
-    pthread_mutex_unlock(&held->shard->lock);
+    tarn__lock_give(&held->shard->lock);
 }
 
 /* The shards of many hashes; false where the index has no groups yet. Inside or under a lock. */
@@ -202,7 +209,7 @@ void tarn__shards_unlock_some(tarn_namespace *ns, struct tarn__lock_set *set)
 {
     for (uint32_t word = 0; word < TARN_SHARDS_MAX / 64; word++)
         for (; set->bits[word]; set->bits[word] &= set->bits[word] - 1)
-            pthread_mutex_unlock(
+            tarn__lock_give(
                 &tarn__shard_at(ns, word * 64 + (uint32_t)__builtin_ctzll(set->bits[word]))->lock);
 }
 
@@ -260,39 +267,39 @@ tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait)
     tarn_status status = TARN_OK;
     uint32_t locked = 0;
 
-    if (!wait && pthread_mutex_trylock(&ns->admin) != 0)
+    if (!wait && !tarn__lock_try(&ns->admin))
         return TARN_LOCK_TIMEOUT;
     if (wait)
         status = lock_until(ns, &ns->admin, &deadline);
     if (status)
         return status;
     while (!status && locked < atomic_load(&ns->shards_made)) {
-        pthread_mutex_t *lock = &tarn__shard_at(ns, locked)->lock;
+        struct tarn__lock *lock = &tarn__shard_at(ns, locked)->lock;
 
         if (wait)
             status = lock_until(ns, lock, &deadline);
-        else if (pthread_mutex_trylock(lock) != 0)
+        else if (!tarn__lock_try(lock))
             status = TARN_LOCK_TIMEOUT;
         locked += status == TARN_OK;
     }
     if (!status && tarn__namespace_usable(ns))
         return TARN_OK;
     while (locked)
-        pthread_mutex_unlock(&tarn__shard_at(ns, --locked)->lock);
-    pthread_mutex_unlock(&ns->admin);
+        tarn__lock_give(&tarn__shard_at(ns, --locked)->lock);
+    tarn__lock_give(&ns->admin);
     return status ? status : tarn__namespace_not_open(ns);
 }
 
 void tarn__shards_unlock(tarn_namespace *ns)
 {
     for (uint32_t i = atomic_load(&ns->shards_made); i-- > 0;)
-        pthread_mutex_unlock(&tarn__shard_at(ns, i)->lock);
+        tarn__lock_give(&tarn__shard_at(ns, i)->lock);
 }
 
 void tarn__shards_unlock_all(tarn_namespace *ns)
 {
     tarn__shards_unlock(ns);
-    pthread_mutex_unlock(&ns->admin);
+    tarn__lock_give(&ns->admin);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -366,7 +373,7 @@ tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards)
     for (uint32_t made = atomic_load(&ns->shards_made); !status && made < shards; made++) {
         status = tarn__shards_make(ns, made + 1);
         if (!status)
-            pthread_mutex_lock(&tarn__shard_at(ns, made)->lock);
+            (void)tarn__lock_try(&tarn__shard_at(ns, made)->lock); /* it is new */
     }
     if (!status) {
         ns->shard_count = shards;

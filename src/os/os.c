@@ -10,6 +10,7 @@
  * open: any thread may use it.
  */
 #include "os/os.h"
+#include "base/lock.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -491,4 +492,14 @@ tarn_status tarn__file_unmap(const struct tarn__os *os, void *address, size_t by
 const char *tarn__file_path(const struct tarn__file *file)
 {
     return file->path;
+}
+
+void tarn__os_pause(const struct tarn__os *os, unsigned looks)
+{
+    if (looks < 100)
+        tarn__relax();
+    else if (looks < 200)
+        os->yield(os);
+    else
+        os->sleep_ns(os, 100000);
 }

@@ -60,6 +60,9 @@ struct tarn__os {
     /* Lets another thread run. */
     void (*yield)(const struct tarn__os *os);
 
+    /* Sleeps for about so many nanoseconds; a signal may end it earlier. */
+    void (*sleep_ns)(const struct tarn__os *os, uint64_t duration);
+
     /* Fills bytes with what nobody can guess. TARN_OK, or TARN_IO with the detail recorded and the
      * bytes undefined. */
     tarn_status (*random_bytes)(const struct tarn__os *os, void *bytes, size_t length);
@@ -281,5 +284,9 @@ tarn_status tarn__file_unmap(const struct tarn__os *os, void *address, size_t by
 
 /* The path of the file when it was opened, for messages. Valid until it is closed. */
 const char *tarn__file_path(const struct tarn__file *file);
+
+/* What a thread does before it looks again for what it waits for, for the looks-th time (from 0):
+ * first nothing much, then it lets others run, then it sleeps for 100 microseconds. */
+void tarn__os_pause(const struct tarn__os *os, unsigned looks);
 
 #endif

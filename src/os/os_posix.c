@@ -62,6 +62,15 @@ static void yield(const struct tarn__os *os)
     (void)sched_yield(); /* cannot fail on Linux */
 }
 
+static void sleep_ns(const struct tarn__os *os, uint64_t duration)
+{
+    struct timespec time = {.tv_sec = (time_t)(duration / 1000000000),
+                            .tv_nsec = (long)(duration % 1000000000)};
+
+    (void)os;
+    (void)nanosleep(&time, NULL); /* it may end earlier */
+}
+
 static tarn_status random_bytes(const struct tarn__os *os, void *bytes, size_t length)
 {
     char *next = bytes;
@@ -313,6 +322,7 @@ static const struct tarn__os posix = {
     .wall_ns = wall_ns,
     .process_id = process_id,
     .yield = yield,
+    .sleep_ns = sleep_ns,
     .random_bytes = random_bytes,
     .memory_map = tarn__posix_memory_map,
     .memory_unmap = tarn__posix_memory_unmap,

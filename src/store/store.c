@@ -121,6 +121,7 @@ tarn_status tarn_open(const char *dir, const struct tarn_options *options, tarn_
 tarn_status tarn_close(tarn_store *store)
 {
     size_t prepared = 0;
+    unsigned looks = 0;
     tarn_status status = TARN_OK;
 
     if (!store)
@@ -141,7 +142,7 @@ tarn_status tarn_close(tarn_store *store)
         tarn__namespace_end(store->namespaces[i], TARN__CLOSED);
     pthread_mutex_unlock(&store->lock);
     while (atomic_load(&store->calls)) /* they find it closed and leave */
-        store->environment.os->yield(store->environment.os);
+        tarn__os_pause(store->environment.os, looks++);
 
     tarn__maintenance_stop(&store->maintenance);
     for (size_t i = 0; i < store->count; i++)

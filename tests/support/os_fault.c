@@ -78,6 +78,11 @@ static void fault_yield(const struct tarn__os *os)
     inner_of(os)->yield(inner_of(os));
 }
 
+static void fault_sleep_ns(const struct tarn__os *os, uint64_t duration)
+{
+    inner_of(os)->sleep_ns(inner_of(os), duration);
+}
+
 static tarn_status fault_random_bytes(const struct tarn__os *os, void *bytes, size_t length)
 {
     struct verdict verdict = strike(os, OS_CALL_RANDOM_BYTES);
@@ -298,6 +303,7 @@ static const struct tarn__os wrapper = {
     .wall_ns = fault_wall_ns,
     .process_id = fault_process_id,
     .yield = fault_yield,
+    .sleep_ns = fault_sleep_ns,
     .random_bytes = fault_random_bytes,
     .memory_map = fault_memory_map,
     .memory_unmap = fault_memory_unmap,

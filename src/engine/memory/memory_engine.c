@@ -10,6 +10,7 @@
  * 16 x 256 KiB, and a record for each bag, wait in each stripe. A writer that finds the ring full
  * waits: readers stay inside for a copy of 64 KiB at most.
  */
+#include "base/lock.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "engine/engine.h"
@@ -17,7 +18,6 @@
 
 #include <assert.h>
 
-#define SPINS_BEFORE_YIELD 100
 #define STRIPES       8
 #define BAGS          16
 #define BAG_RECORDS   64
@@ -31,7 +31,7 @@ struct bag {
 };
 
 struct stripe {
-    _Alignas(64) pthread_spinlock_t lock;
+    _Alignas(64) struct tarn__lock lock;
     struct tarn__slab slab;
     uint64_t oldest, open; /* bags oldest .. open - 1 are stamped, open is being filled; mod BAGS */
     struct bag bags[BAGS];
@@ -47,20 +47,15 @@ struct memory_engine {
  * Stripes
  */
 
-/* Held for some tens of nanoseconds, so waiting is spinning; who holds it may have lost its processor,
- * so not for ever. */
 static void lock(struct memory_engine *engine, struct stripe *stripe)
 {
-    const struct tarn__os *os = engine->environment->os;
-
-    for (unsigned spins = 0; pthread_spin_trylock(&stripe->lock) != 0; spins++)
-        if (spins % SPINS_BEFORE_YIELD == SPINS_BEFORE_YIELD - 1)
-            os->yield(os);
+    for (unsigned looks = 0; !tarn__lock_try(&stripe->lock); looks++)
+        tarn__os_pause(engine->environment->os, looks);
 }
 
 static void unlock(struct stripe *stripe)
 {
-    (void)pthread_spin_unlock(&stripe->lock); /* cannot fail */
+    tarn__lock_give(&stripe->lock);
 }
 
 static struct stripe *make_stripe(struct memory_engine *engine, size_t number)
@@ -70,15 +65,9 @@ static struct stripe *make_stripe(struct memory_engine *engine, size_t number)
 
     if (!stripe)
         return NULL;
-    if (pthread_spin_init(&stripe->lock, PTHREAD_PROCESS_PRIVATE) != 0) {
-        tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
-        tarn__free(stripe);
-        return NULL;
-    }
     stripe->slab.pages = &engine->environment->pages;
     stripe->slab.memory_bytes = &engine->memory_bytes;
     if (!atomic_compare_exchange_strong(&engine->stripes[number], &none, stripe)) {
-        (void)pthread_spin_destroy(&stripe->lock);
         tarn__free(stripe);
         return none;
     }
@@ -107,6 +96,15 @@ static struct tarn__slab_page *page_of(struct memory_engine *engine, uint64_t lo
 static struct stripe *stripe_of_page(const struct tarn__slab_page *page)
 {
     return (struct stripe *)((char *)page->slab - offsetof(struct stripe, slab));
+}
+
+static void memory_prefetch(void *state, uint64_t location)
+{
+    struct memory_engine *engine = state;
+    const char *address = tarn__pages_address(&engine->environment->pages, location);
+
+    __builtin_prefetch(address);
+    __builtin_prefetch(address + 64); /* also for writes: it is soon written to again */
 }
 
 /* Frees records, whatever stripes they came from. No stripe may be locked. What is known of their
@@ -168,6 +166,7 @@ static void make_room(struct memory_engine *engine, struct stripe *stripe)
 {
     const struct tarn__os *os = engine->environment->os;
     struct bag ripe;
+    unsigned looks = 0;
 
     while (bag_is_full(&stripe->bags[stripe->open % BAGS])) {
         while (take_ripe_bag(engine, stripe, &ripe)) {
@@ -186,7 +185,7 @@ static void make_room(struct memory_engine *engine, struct stripe *stripe)
             empty->bytes = 0;
         } else {
             unlock(stripe);
-            os->yield(os);
+            tarn__os_pause(os, looks++);
             lock(engine, stripe);
         }
     }
@@ -202,8 +201,11 @@ static void memory_retire(void *state, const uint64_t *locations, size_t count, 
     for (size_t i = 0; i < count; i++) {
         struct bag *open;
 
-        make_room(engine, stripe);
         open = &stripe->bags[stripe->open % BAGS];
+        if (bag_is_full(open)) {
+            make_room(engine, stripe);
+            open = &stripe->bags[stripe->open % BAGS];
+        }
         open->locations[open->count++] = locations[i];
         open->bytes += bytes / count;
     }
@@ -226,34 +228,69 @@ static tarn_status memory_open(struct tarn__environment *environment, void **sta
     return TARN_OK;
 }
 
-static tarn_status memory_append(void *state, struct tarn__write *writes, size_t count)
+static tarn_status store_record(struct stripe *stripe, struct tarn__write *write)
+{
+    const struct tarn__record *record = &write->record;
+    void *address;
+    tarn_status status =
+        tarn__slab_take(&stripe->slab, tarn__record_bytes(record->key.length, record->value.length),
+                        &write->location, &address);
+
+    if (!status)
+        tarn__record_write(address, record);
+    return status;
+}
+
+static void memory_prepare(void *state, struct tarn__write *write)
 {
     struct memory_engine *engine = state;
     struct stripe *stripe = stripe_of_thread(engine);
+
+    if (!stripe)
+        return;
+    lock(engine, stripe);
+    if (store_record(stripe, write))
+        write->location = 0;
+    unlock(stripe);
+}
+
+static void memory_discard(void *state, uint64_t location)
+{
+    free_records(state, &location, 1);
+}
+
+static tarn_status append_prepared(struct memory_engine *engine, const struct tarn__write *write)
+{
+    tarn__record_write_info(tarn__pages_address(&engine->environment->pages, write->location),
+                            &write->record.info);
+    return TARN_OK;
+}
+
+static tarn_status memory_append(void *state, struct tarn__write *writes, size_t count)
+{
+    struct memory_engine *engine = state;
+    struct stripe *stripe;
     tarn_status status = TARN_OK;
     size_t done = 0;
 
+    if (count == 1 && writes->location)
+        return append_prepared(engine, writes);
+    if (count == 1 && writes->removes)
+        return TARN_OK;
+    stripe = stripe_of_thread(engine);
     if (!stripe)
         return TARN_NO_MEMORY;
     lock(engine, stripe);
-    for (; done < count && !status; done++) {
-        struct tarn__write *write = &writes[done];
-        const struct tarn__record *record = &write->record;
-        void *address;
+    for (; done < count && !status; done++)
+        if (!writes[done].removes)
+            status = store_record(stripe, &writes[done]);
+    for (size_t i = 0; status && i + 1 < done; i++) { /* nobody has seen these */
+        struct tarn__slab_page *page =
+            writes[i].removes ? NULL : page_of(engine, writes[i].location);
 
-        if (write->removes)
-            continue;
-        status = tarn__slab_take(&stripe->slab,
-                                 tarn__record_bytes(record->key.length, record->value.length),
-                                 &write->location, &address);
-        if (!status)
-            tarn__record_write(address, record);
-        else
-            break;
+        if (page)
+            tarn__slab_give(page, writes[i].location);
     }
-    for (size_t i = 0; status && i < done; i++) /* nobody has seen these */
-        if (!writes[i].removes)
-            tarn__slab_give(page_of(engine, writes[i].location), writes[i].location);
     unlock(stripe);
     return status;
 }
@@ -263,15 +300,6 @@ static void memory_read(void *state, uint64_t location, struct tarn__record *rec
     struct memory_engine *engine = state;
 
     tarn__record_read(tarn__pages_address(&engine->environment->pages, location), record);
-}
-
-static void memory_prefetch(void *state, uint64_t location)
-{
-    struct memory_engine *engine = state;
-    const char *address = tarn__pages_address(&engine->environment->pages, location);
-
-    __builtin_prefetch(address);
-    __builtin_prefetch(address + 64);
 }
 
 static void memory_pin(void *state, uint64_t location)
@@ -363,8 +391,7 @@ static void memory_close(void *state)
         struct stripe *stripe = atomic_load(&engine->stripes[i]);
 
         if (stripe)
-            (void)pthread_spin_destroy(&stripe->lock);
-        tarn__free(stripe);
+            tarn__free(stripe);
     }
     tarn__free(engine);
 }
@@ -380,6 +407,8 @@ const struct tarn__engine tarn__memory_engine = {
     .name = "memory",
     .open = memory_open,
     .close = memory_close,
+    .prepare = memory_prepare,
+    .discard = memory_discard,
     .append = memory_append,
     .read = memory_read,
     .prefetch = memory_prefetch,

@@ -188,10 +188,10 @@ tarn_status tarn__slab_take(struct tarn__slab *slab, size_t bytes, uint64_t *loc
     return TARN_OK;
 }
 
-static void set_free(struct tarn__slab_page *page, uint32_t word, uint64_t bits)
+static void set_free(struct tarn__slab_page *page, uint32_t word, uint64_t bits, uint32_t count)
 {
     page->bits[word] |= bits;
-    page->free_count += (uint32_t)__builtin_popcountll(bits);
+    page->free_count += count;
     if (word < page->first_word)
         page->first_word = word;
 }
@@ -213,14 +213,16 @@ void tarn__slab_give(struct tarn__slab_page *page, uint64_t location)
     uint64_t bit = (uint64_t)1 << (object % 64);
 
     assert((uint64_t)object * page->object_units == units && object < page->object_count);
-    assert(!(page->bits[object / 64] & bit) && !page->detached);
+    if (page->detached)
+        return; /* it goes as a whole */
+    assert(!(page->bits[object / 64] & bit));
     if (atomic_load_explicit(&page->pins, memory_order_acquire)) {
         assert(!(page->bits[words_of(page) + object / 64] & bit));
         page->bits[words_of(page) + object / 64] |= bit;
         page->dead_count++;
         return;
     }
-    set_free(page, object / 64, bit);
+    set_free(page, object / 64, bit, 1);
     after_free(page);
 }
 
@@ -240,7 +242,7 @@ void tarn__slab_unpin(struct tarn__slab_page *page)
             uint64_t *bits = &page->bits[words_of(page) + word];
 
             if (*bits)
-                set_free(page, word, *bits);
+                set_free(page, word, *bits, (uint32_t)__builtin_popcountll(*bits));
             *bits = 0;
         }
         *dead = 0;
