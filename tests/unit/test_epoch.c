@@ -22,7 +22,8 @@ static size_t sections_entered(struct tarn__epoch *epoch)
 {
     size_t count = 0;
 
-    for (struct tarn__section_block *block = &epoch->first; block; block = atomic_load(&block->next))
+    for (struct tarn__section_block *block = &epoch->first; block;
+         block = atomic_load(&block->next))
         for (size_t i = 0; i < TARN__SECTIONS_PER_BLOCK; i++)
             count += atomic_load(&block->sections[i].entered) != 0;
     return count;

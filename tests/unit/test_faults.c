@@ -3,10 +3,10 @@
  * (faults.md, 18 and 29): for N = 1, 2, 3 ... until a whole scenario runs through without a fault,
  * once with that one failure and once with all from then on.
  *
- * Each call of the library goes through CALL. It either succeeds, and the model beside learns of it,
- * or it returns TARN_NO_MEMORY (no random bytes: TARN_IO) because something was struck in it, and
- * then the namespaces still hold exactly what the model holds. At the end everything can be closed,
- * and all memory that was mapped is given back. (The address sanitizer looks for the rest.)
+ * Each call of the library goes through CALL. It either succeeds, and the model beside learns of
+ * it, or it returns TARN_NO_MEMORY (no random bytes: TARN_IO) because something was struck in it,
+ * and then the namespaces still hold exactly what the model holds. At the end everything can be
+ * closed, and all memory that was mapped is given back. (The address sanitizer looks for the rest.)
  */
 #include "store/store.h"
 #include "support/allocation_fault.h"
@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SPACES = 3, KEYS = 700, VALUE_MAX = 600 * 1024, BATCH = 90 };
+enum { SPACES = 3, KEYS = 700, VALUE_MAX = 300 * 1024, BATCH = 90 };
 
 /* ------------------------------------------------------------------------------------------
  * The model: what each key of each namespace holds. 0: absent; otherwise which write made it
@@ -36,8 +36,10 @@ static tarn_store *store;
 static tarn_namespace *spaces[SPACES];
 static uint8_t bytes[VALUE_MAX + 4096]; /* any value is a piece of it that begins at its version */
 static struct tarn_buf copy;            /* large from the beginning */
-static uint64_t struck; /* how many faults there were before the call */
-static bool looked;     /* at what the first of lasting faults left */
+static struct tarn_buf old;             /* from nothing in each run */
+static uint64_t struck;                 /* how many faults there were before the call */
+static bool best_effort;                /* the call reads many keys: see test_fault_reports.c */
+static bool looked;                     /* at what the first of lasting faults left */
 static uint32_t version;
 static _Atomic uint64_t mapped;
 
@@ -113,8 +115,8 @@ static bool succeeded(tarn_status wanted, tarn_status status, const char *what)
         return true;
     if (status != TARN_NO_MEMORY || faults_so_far() == struck)
         fail_msg("%s returned %s (%s)", what, tarn_status_name(status), tarn_last_error()->message);
-    expect_status(TARN_NO_MEMORY, tarn_last_error()->status);
-    expect_that(tarn_last_error()->message[0] != '\0');
+    if (!best_effort)
+        expect_status(TARN_NO_MEMORY, tarn_last_error()->status);
     if (!looked)
         expect_models();
     looked = true;
@@ -135,19 +137,19 @@ static void set_one(size_t space, size_t number, uint32_t length)
     struct model_key *key = &model[space][number];
     struct model_key new = {++version, length};
     char room[NUMBERED_KEY_ROOM];
-    struct tarn_buf old = {0};
     bool existed = false;
 
+    old.length = 77;
     if (CALL(TARN_OK, tarn_set(spaces[space], key_of(room, number), value_of(new),
                                number % 3 ? &old : NULL, &existed))) {
         expect_number(key->version != 0, existed);
-        if (number % 3 && key->version)
-            expect_bytes(value_of(*key), held(&old));
+        if (number % 3)
+            expect_bytes(key->version ? value_of(*key) : (struct tarn_slice){0}, held(&old));
         *key = new;
     } else {
-        expect_number(0, old.length);
+        expect_number(77, old.length); /* untouched */
+        expect_that(!existed);
     }
-    tarn_buf_release(&old);
 }
 
 static void remove_one(size_t space, size_t number)
@@ -167,7 +169,7 @@ static void set_many(size_t space)
 
     for (uint32_t i = 0; i < 670; i++) {
         size_t number = random_below(&random, KEYS);
-        uint32_t length = i < 600 ? i / 2 : (i - 600) * (i - 600) * 60;
+        uint32_t length = i < 600 ? i / 2 : (i - 600) * (i - 600) * 6;
 
         set_one(space, number, length);
         if (i % 5 == 0)
@@ -256,6 +258,7 @@ static void read_many(size_t space, enum tarn_mode mode)
     size_t there[COUNT], count = 0;
     bool done;
 
+    best_effort = mode == TARN_BEST_EFFORT;
     for (size_t i = 0; i < KEYS && count < COUNT; i++) {
         if (mode == TARN_ALL_OR_NOTHING && !model[space][i].version)
             continue;
@@ -263,6 +266,7 @@ static void read_many(size_t space, enum tarn_mode mode)
         there[count++] = i;
     }
     done = CALL(TARN_OK, tarn_get_many(spaces[space], mode, keys, count, results, &values));
+    best_effort = false;
     for (size_t i = 0; i < count; i++) {
         struct model_key key = model[space][there[i]];
 
@@ -281,12 +285,14 @@ static void walk(size_t space)
     bool seen[KEYS] = {false};
     tarn_cursor *cursor = NULL;
     struct tarn_slice key, value;
-    size_t there = 0, found = 0, tries = 0;
+    size_t left = 0, tries = 0;
     char room[NUMBERED_KEY_ROOM + 1] = "";
 
     if (!CALL(TARN_OK, tarn_cursor_open(spaces[space], NULL, &cursor)))
         return;
-    while (tries < 10) {
+    for (size_t number = 0; number < KEYS; number++)
+        left += model[space][number].version != 0;
+    while (left && tries < 10) {
         size_t number;
 
         if (!CALL(TARN_OK, tarn_cursor_next(cursor, &key, &value, NULL))) {
@@ -299,14 +305,10 @@ static void walk(size_t space)
         expect_that(number < KEYS && !seen[number]);
         expect_bytes(value_of(model[space][number]), value);
         seen[number] = true;
-        found++;
-        for (there = 0, number = 0; number < KEYS; number++)
-            there += model[space][number].version != 0;
-        if (found == there)
-            break;
+        left--;
     }
-    if (tries < 10)
-        expect_that(CALL(TARN_CURSOR_END, tarn_cursor_next(cursor, NULL, NULL, NULL)));
+    if (!left)
+        (void)CALL(TARN_CURSOR_END, tarn_cursor_next(cursor, NULL, NULL, NULL));
     tarn_cursor_close(cursor);
 }
 
@@ -316,9 +318,8 @@ static void change_limits(size_t space)
         .size = sizeof options, .max_keys = 100000, .max_bytes = (uint64_t)1 << 40};
     struct tarn_namespace_stats stats = {.size = sizeof stats};
 
-    if (!CALL(TARN_OK,
-              tarn_namespace_configure(spaces[space], TARN_SET_MAX_KEYS | TARN_SET_MAX_BYTES,
-                                       &options)))
+    if (!CALL(TARN_OK, tarn_namespace_configure(spaces[space],
+                                                TARN_SET_MAX_KEYS | TARN_SET_MAX_BYTES, &options)))
         return;
     expect_ok(tarn_namespace_stats(spaces[space], &stats, NULL, 0));
     expect_number(100000, stats.options.max_keys);
@@ -412,6 +413,7 @@ static bool run(void)
     memset(exists, 0, sizeof exists);
     version = 0;
     looked = false;
+    tarn_buf_release(&old);
     store = NULL;
     begin_call();
     call_status = tarn__store_open(&fault.os, NULL, &store);
@@ -487,6 +489,7 @@ static int tear_down(void **state)
     (void)state;
     allocation_fault_arm(0, false);
     test_free(copy.data);
+    tarn_buf_release(&old);
     memset(&copy, 0, sizeof copy);
     return 0;
 }
@@ -502,36 +505,6 @@ static void nothing_fails_without_a_fault(void **state)
     expect_that(allocation_fault_seen() > 100);
     expect_that(os_fault_calls(&fault, OS_CALL_RANDOM_BYTES) == 1);
     expect_that(os_fault_calls(&fault, OS_CALL_MEMORY_MAP) > 3);
-}
-
-/* tarn.h: results and summary are filled in on failure, too. */
-static void a_commit_that_fails_fills_in_its_summary(void **state)
-{
-    struct tarn_batch_summary summary;
-    uint64_t nth = 0;
-    tarn_batch *batch;
-    tarn_status status;
-
-    (void)state;
-    expect_ok(tarn__store_open(&fault.os, NULL, &store));
-    expect_ok(tarn_namespace_create(store, text("a"), NULL, &spaces[0]));
-    expect_ok(tarn_batch_create(&batch));
-    expect_ok(tarn_batch_set(batch, text("key"), text("value")));
-    do {
-        memset(&summary, 0x77, sizeof summary);
-        allocation_fault_arm(++nth, false);
-        allocation_fault_resume();
-        status =
-            tarn_batch_commit(spaces[0], batch, TARN_ALL_OR_NOTHING, NULL, NULL, &summary);
-        allocation_fault_pause();
-        if (status)
-            expect_status(TARN_NO_MEMORY, status);
-        expect_number(status ? 0 : 1, summary.processed);
-        expect_number(status ? 1 : 0, summary.failed);
-    } while (allocation_fault_fired());
-    tarn_batch_free(batch);
-    tarn_namespace_close(spaces[0]);
-    expect_ok(tarn_close(store));
 }
 
 static void strike_each_allocation(bool lasting)
@@ -584,7 +557,6 @@ int main(void)
         TEST(each_allocation_fails_once),
         TEST(each_allocation_fails_and_all_after_it),
         TEST(each_call_of_the_system_fails),
-        TEST(a_commit_that_fails_fills_in_its_summary),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

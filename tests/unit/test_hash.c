@@ -264,8 +264,7 @@ static uint32_t fullest(char keys[COLLIDING][NUMBERED_KEY_ROOM], uint64_t seed)
 
     memset(counts, 0, sizeof counts);
     for (size_t i = 0; i < COLLIDING; i++) {
-        uint32_t *count =
-            &counts[tarn__hash(text(keys[i]), seed) & ((1u << COLLIDING_BITS) - 1)];
+        uint32_t *count = &counts[tarn__hash(text(keys[i]), seed) & ((1u << COLLIDING_BITS) - 1)];
 
         if (++*count > most)
             most = *count;

@@ -415,7 +415,8 @@ static void versions_turn_over(void **state)
     index_table_entry(&table, 1, &entry);
     atomic_store(&entry.place.line->control, TARN__VERSION_MASK - 1);
     tarn__index_begin_batch(&entry);
-    expect_number(TARN__CONTROL_BATCH | TARN__VERSION_MASK, atomic_load(&entry.place.line->control));
+    expect_number(TARN__CONTROL_BATCH | TARN__VERSION_MASK,
+                  atomic_load(&entry.place.line->control));
     tarn__index_end_batch(&entry);
     expect_number(0, atomic_load(&entry.place.line->control));
     atomic_store(&entry.place.line->control, TARN__VERSION_MASK - 1);

@@ -186,8 +186,7 @@ static tarn_status call_batch(void)
     tarn_batch *batch = batch_of(elsewhere(room), text("held"));
     struct tarn_batch_summary summary;
     struct tarn_result results[2];
-    tarn_status status =
-        tarn_batch_commit(ns, batch, TARN_ALL_OR_NOTHING, results, NULL, &summary);
+    tarn_status status = tarn_batch_commit(ns, batch, TARN_ALL_OR_NOTHING, results, NULL, &summary);
 
     expect_number(0, summary.processed);
     expect_number(1, summary.failed);

@@ -220,7 +220,7 @@ static void zeroed_is_told_of_unused_memory_alone(void **state)
 
 static void other_sizes_get_mappings_of_their_own(void **state)
 {
-    static const size_t sizes[] = {1,       4095,        4097,        12288,      65537,
+    static const size_t sizes[] = {1,       4095,        4097,        12288,       65537,
                                    3 * MIB, 2 * MIB + 1, 2 * MIB - 1, 64 * MIB + 5};
     struct tarn__block first, block;
 
@@ -237,7 +237,8 @@ static void other_sizes_get_mappings_of_their_own(void **state)
         expect_number(rounded, block.bytes);
         expect_that(block.zeroed);
         ((char *)block.base)[block.bytes - 1] = 1;
-        assert_ptr_equal((char *)block.base + 4088, tarn__pages_address(&pages, block.location + 511));
+        assert_ptr_equal((char *)block.base + 4088,
+                         tarn__pages_address(&pages, block.location + 511));
         assert_ptr_equal(&pages, tarn__pages_owner(&pages, block.location));
         tarn__pages_give(&pages, block.location);
         expect_number(before, source.bytes);
@@ -256,8 +257,8 @@ static void the_limit_is_full_and_not_beyond(void **state)
 
     (void)state;
     begin(8 * MIB);
-    expect_ok(take(4 * KIB, &small));      /* a region: 2 MiB */
-    expect_ok(take(6 * MIB - 1, &large));  /* a mapping of 6 MiB: exactly the limit */
+    expect_ok(take(4 * KIB, &small));     /* a region: 2 MiB */
+    expect_ok(take(6 * MIB - 1, &large)); /* a mapping of 6 MiB: exactly the limit */
     expect_number(8 * MIB, source.bytes);
     expect_ok(take(4 * KIB, &block)); /* what is mapped may be used */
     tarn__pages_give(&pages, block.location);

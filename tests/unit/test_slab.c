@@ -143,7 +143,7 @@ static void random_objects_are_what_the_model_says(void **state)
     while (count)
         give(&objects[--count]);
     /* Of each class at most one page stays, and of the largest none. */
-    for (size_t class = 0; class < TARN__SLAB_CLASSES; class++)
+    for (size_t class = 0; class < TARN__SLAB_CLASSES; class ++)
         expect_that(slab.page_count[class] <= (class < TARN__SLAB_CLASSES - 1));
     for (struct tarn__slab_page *page = slab.all; page; page = page->all_next)
         expect_number(page->object_count, page->free_count);

@@ -1,0 +1,104 @@
+/*
+ * What a call tells where memory ran out in it: its outputs that are filled in on failure, and
+ * tarn_last_error(), which a call that fails overwrites and one that succeeds leaves alone.
+ */
+#include "support/allocation_fault.h"
+#include "support/fixture.h"
+
+#include <string.h>
+
+/* tarn.h: results and summary are filled in on failure, too. */
+static void a_commit_that_fails_fills_in_its_summary(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tarn_batch_summary summary;
+    uint64_t nth = 0;
+    tarn_batch *batch;
+    tarn_status status;
+
+    expect_ok(tarn_batch_create(&batch));
+    expect_ok(tarn_batch_set(batch, text("key"), text("value")));
+    do {
+        memset(&summary, 0x77, sizeof summary);
+        allocation_fault_arm(++nth, false);
+        allocation_fault_resume();
+        status = tarn_batch_commit(fixture->ns, batch, TARN_ALL_OR_NOTHING, NULL, NULL, &summary);
+        allocation_fault_pause();
+        if (status)
+            expect_status(TARN_NO_MEMORY, status);
+        expect_number(status ? 0 : 1, summary.processed);
+        expect_number(status ? 1 : 0, summary.failed);
+    } while (allocation_fault_fired());
+    tarn_batch_free(batch);
+}
+
+/* The detail is that of the status that is returned, also where keys after it are absent. */
+static void many_keys_tell_why_they_failed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tarn_slice keys[] = {text("key"), text("absent")};
+    struct tarn_result results[2];
+    struct tarn_buf values = {0};
+    tarn_status status;
+
+    expect_ok(tarn_set(fixture->ns, keys[0], text("value"), NULL, NULL));
+    allocation_fault_arm(1, false);
+    allocation_fault_resume();
+    status = tarn_get_many(fixture->ns, TARN_BEST_EFFORT, keys, 2, results, &values);
+    allocation_fault_pause();
+    expect_status(TARN_NO_MEMORY, status);
+    expect_status(TARN_NO_MEMORY, results[0].status);
+    expect_status(TARN_KEY_NOT_FOUND, results[1].status);
+    tarn_buf_release(&values);
+    expect_status(TARN_NO_MEMORY, tarn_last_error()->status);
+}
+
+/* A failure that is to be seen again after calls that succeed. */
+static void fail_in_a_known_way(struct fixture *fixture)
+{
+    expect_status(TARN_KEY_INVALID, tarn_delete(fixture->ns, text("")));
+}
+
+static void success_without_growth_leaves_the_last_error(void **state)
+{
+    struct fixture *fixture = *state;
+    char room[NUMBERED_KEY_ROOM];
+
+    for (uint64_t i = 0; i < 5000; i++) {
+        fail_in_a_known_way(fixture);
+        allocation_fault_arm(1, true); /* without memory to grow, buckets get longer instead */
+        allocation_fault_resume();
+        if (tarn_set(fixture->ns, numbered_key(room, i), text("value"), NULL, NULL) == TARN_OK)
+            if (tarn_last_error()->status != TARN_KEY_INVALID)
+                fail_msg("set %llu succeeded, and the last error became %s", (unsigned long long)i,
+                         tarn_status_name(tarn_last_error()->status));
+        allocation_fault_arm(0, false);
+        if (tarn_exists(fixture->ns, numbered_key(room, i)))
+            expect_ok(tarn_set(fixture->ns, numbered_key(room, i), text("value"), NULL, NULL));
+    }
+}
+
+static void absent_keys_of_many_leave_the_last_error(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tarn_slice keys[] = {text("absent"), text("absent too")};
+    struct tarn_result results[2];
+
+    fail_in_a_known_way(fixture);
+    expect_ok(tarn_get_many(fixture->ns, TARN_BEST_EFFORT, keys, 2, results, NULL));
+    expect_status(TARN_KEY_NOT_FOUND, results[1].status);
+    expect_status(TARN_KEY_INVALID, tarn_last_error()->status);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_commit_that_fails_fills_in_its_summary),
+        TEST(many_keys_tell_why_they_failed),
+        TEST(success_without_growth_leaves_the_last_error),
+        TEST(absent_keys_of_many_leave_the_last_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
