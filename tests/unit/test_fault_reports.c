@@ -7,6 +7,18 @@
 
 #include <string.h>
 
+static int set_up(void **state)
+{
+    allocation_fault_arm(0, false);
+    return fixture_setup(state);
+}
+
+static int tear_down(void **state)
+{
+    allocation_fault_arm(0, false); /* where a test failed meanwhile */
+    return fixture_teardown(state);
+}
+
 /* tarn.h: results and summary are filled in on failure, too. */
 static void a_commit_that_fails_fills_in_its_summary(void **state)
 {
@@ -92,7 +104,7 @@ static void absent_keys_of_many_leave_the_last_error(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_commit_that_fails_fills_in_its_summary),
         TEST(many_keys_tell_why_they_failed),
