@@ -165,8 +165,8 @@ typedef struct tarn_store tarn_store;
 typedef struct tarn_namespace tarn_namespace;
 
 struct tarn_options {
-    size_t size;             /* sizeof(struct tarn_options) */
-    uint32_t max_namespaces; /* default 65,536 */
+    size_t size;               /* sizeof(struct tarn_options) */
+    uint32_t max_namespaces;   /* default 65,536 */
     uint64_t max_memory_bytes; /* for records and indexes, taken 2 MiB at a time: what does
                                   not fit fails with TARN_FULL, deletes always work; at
                                   least 2 MiB; 0: no limit */
@@ -297,7 +297,7 @@ TARN_API tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_namesp
 
 /* What is known of a record besides its key and value. */
 struct tarn_record_info {
-    uint64_t sequence; /* of the write that made it; grows with every write of the store */
+    uint64_t sequence; /* of the write that made it; later writes have higher ones */
     enum tarn_content content;
 };
 
@@ -375,20 +375,24 @@ enum tarn_mode {
 /* What became of one operation of many. */
 struct tarn_result {
     tarn_status status;
-    bool existed;                 /* whether the key was there before the operation */
+    bool existed;                 /* whether the key was there before, also where it failed */
     struct tarn_record_info info; /* of the record that was read, replaced or removed */
     struct tarn_slice value;      /* its value: in the buffer that the call filled */
     int64_t sum;                  /* of an increment */
 };
 
 /*
- * Reads count keys. results is an array of count; values receives all values, and the results'
- * slices point into it: they are valid until it is changed. TARN_BEST_EFFORT: returns TARN_OK if
- * every key was found or absent (see each result's status), else the first other status. Much
- * faster than count calls of tarn_get(). TARN_ALL_OR_NOTHING: everything is read at one moment,
- * between two writes or batches. If a key is absent the call returns TARN_KEY_NOT_FOUND, every
- * result's status tells which of them are there at that moment, and no value is handed out.
- * TARN_LOCK_TIMEOUT (where writers keep changing the keys, locks are taken).
+ * Reads count keys. results: an array of count. values receives all values, and the results' slices
+ * point into it: they are valid until it is changed. Both may be NULL.
+ *
+ * TARN_BEST_EFFORT: returns TARN_OK if every key was found or absent (see each result's status),
+ * else the first other status; results and values are filled in all the same. Much faster than
+ * count calls of tarn_get().
+ *
+ * TARN_ALL_OR_NOTHING: everything is read at one moment, between two writes or batches. If a key is
+ * absent the call returns TARN_KEY_NOT_FOUND; then every result's status tells which of them are
+ * there at that moment, and values is untouched. Takes no lock unless writers keep changing these
+ * keys; then TARN_LOCK_TIMEOUT is possible.
  */
 TARN_API tarn_status tarn_get_many(tarn_namespace *ns, enum tarn_mode mode,
                                    const struct tarn_slice *keys, size_t count,
@@ -438,14 +442,20 @@ struct tarn_batch_summary {
 
 /*
  * Runs the operations in their order; one sees what those before it did, also to the same key.
- * results: an array of tarn_batch_count(), or NULL. values: receives the values that gets, consumes
- * and writes hand back, for the results' slices to point into; NULL where they are not wanted.
+ * The statuses are those of the single operations.
+ *
+ * results: an array of tarn_batch_count(), or NULL. values receives the values that get, set,
+ * update and consume hand back, for the results' slices to point into; NULL where they are not
+ * wanted. results and summary are filled in on failure, too, except on TARN_INVALID_ARGUMENT.
+ *
  * TARN_ALL_OR_NOTHING: everything is checked before anything is changed, and readers see the batch
- * whole or not at all. If an operation fails, its status is returned, processed is 0, failed is 1,
- * its result has its status and all others TARN_OK, and no value is handed out. TARN_BEST_EFFORT:
- * returns TARN_OK also if operations failed; look at summary->failed or at the results. The
- * statuses are those of the single operations. On TARN_LOCK_TIMEOUT of an all-or-nothing batch
- * nothing changed. results and summary are filled in on failure, too.
+ * whole or not at all. If an operation fails, its status is returned and nothing has changed:
+ * processed is 0, failed is 1, its result has its status and all others TARN_OK, and values is
+ * untouched. The same, with no operation at fault, for TARN_LOCK_TIMEOUT. All writes of the batch
+ * have one sequence.
+ *
+ * TARN_BEST_EFFORT: returns TARN_OK also if operations failed: look at summary->failed or at the
+ * results. Each operation is applied for itself, and has a sequence of its own.
  */
 TARN_API tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch,
                                        enum tarn_mode mode, struct tarn_result *results,

@@ -44,12 +44,13 @@ static uint16_t class_of(size_t bytes, size_t *object_bytes)
 static size_t page_bytes_for(const struct tarn__slab *slab, uint16_t class, size_t object_bytes)
 {
     size_t bytes = TARN__BLOCK_BYTES_MIN;
-    uint32_t pages = slab->page_count[class];
 
     if (class == CLASS_LARGE)
         return object_bytes;
-    /* 4, 4, 16, 16, 64 KiB: a class with few objects stays small */
-    bytes <<= pages < 2 ? 0 : pages < 4 ? 2 : 4;
+    /* a sixteenth to an eighth of what the class has: where values have many sizes, the last page
+     * of each class is what is wasted */
+    while (bytes < PAGE_BYTES_USUAL && bytes * 16 <= slab->class_bytes[class])
+        bytes *= 2;
     while (bytes < object_bytes * OBJECTS_MIN)
         bytes *= 2;
     return bytes;
@@ -124,6 +125,7 @@ static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t obj
         slab->all->all_previous = page;
     slab->all = page;
     slab->page_count[class]++;
+    slab->class_bytes[class] += block.bytes;
     atomic_fetch_add_explicit(slab->memory_bytes, block.bytes + descriptor_bytes(count),
                               memory_order_relaxed);
     list_push(page);
@@ -154,6 +156,7 @@ static void drop_page(struct tarn__slab_page *page)
     else
         slab->all = page->all_next;
     slab->page_count[page->class]--;
+    slab->class_bytes[page->class] -= page->block_bytes;
     free_page(page);
 }
 
@@ -267,6 +270,7 @@ struct tarn__slab_page *tarn__slab_detach(struct tarn__slab *slab)
     slab->all = NULL;
     memset(slab->partial, 0, sizeof slab->partial);
     memset(slab->page_count, 0, sizeof slab->page_count);
+    memset(slab->class_bytes, 0, sizeof slab->class_bytes);
     return pages;
 }
 

@@ -6,7 +6,7 @@
  *     page = a block of memory + a descriptor elsewhere: one bit for each object that is free
  *
  * Classes go up by 8 bytes to 2 KiB, then in 16 steps for each doubling to 256 KiB; what is larger
- * has a page of its own. A class begins with a page of 4 KiB and goes on with larger ones.
+ * has a page of its own. A class begins with pages of 4 KiB and goes on with larger ones.
  *
  * Pins are counted on the page. While one is held, objects of the page that are freed are
  * remembered as dead, and become free when the last pin goes: nothing that is pinned is written to.
@@ -46,6 +46,7 @@ struct tarn__slab {
     _Atomic uint64_t *memory_bytes; /* the engine's account */
     struct tarn__slab_page *partial[TARN__SLAB_CLASSES];
     uint32_t page_count[TARN__SLAB_CLASSES];
+    uint64_t class_bytes[TARN__SLAB_CLASSES]; /* of the class's pages */
     struct tarn__slab_page *all;
     uint32_t detached_pinned; /* released pages that a pin still holds */
 };
