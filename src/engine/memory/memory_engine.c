@@ -2,7 +2,8 @@
  * The memory engine: a record lives in a slab, and its location is that of its memory.
  *
  * Threads are spread over a few stripes, each with a slab and a lock of its own, so that writers of
- * different shards do not meet here either. A record is freed in the stripe that it came from.
+ * different shards do not meet here either. A record is freed in the stripe that its page is in; a
+ * stripe that has no room takes a page with room from another before it makes a new one.
  *
  * What is retired waits in the stripe of the thread that retired it, in bags of 64: a bag that is
  * full gets the epoch's stamp, and is emptied when all readers of that time have left. Bags are a
@@ -93,9 +94,23 @@ static struct tarn__slab_page *page_of(struct memory_engine *engine, uint64_t lo
     return tarn__pages_owner(&engine->environment->pages, location);
 }
 
-static struct stripe *stripe_of_page(const struct tarn__slab_page *page)
+static struct stripe *stripe_of(struct tarn__slab *slab)
 {
-    return (struct stripe *)((char *)page->slab - offsetof(struct stripe, slab));
+    return (struct stripe *)((char *)slab - offsetof(struct stripe, slab));
+}
+
+/* Locks the stripe that a page is in, which may change until it is locked. */
+static struct stripe *lock_stripe_of_page(struct memory_engine *engine,
+                                          struct tarn__slab_page *page)
+{
+    for (;;) {
+        struct tarn__slab *slab = atomic_load_explicit(&page->slab, memory_order_acquire);
+
+        lock(engine, stripe_of(slab));
+        if (atomic_load_explicit(&page->slab, memory_order_relaxed) == slab)
+            return stripe_of(slab);
+        unlock(stripe_of(slab));
+    }
 }
 
 static void memory_prefetch(void *state, uint64_t location)
@@ -122,13 +137,11 @@ static void free_records(struct memory_engine *engine, const uint64_t *locations
         __builtin_prefetch(pages[i]->bits, 1);
     }
     for (size_t i = 0; i < count; i++) {
-        struct stripe *stripe = stripe_of_page(pages[i]);
-
-        if (stripe != locked) {
+        if (!locked ||
+            atomic_load_explicit(&pages[i]->slab, memory_order_relaxed) != &locked->slab) {
             if (locked)
                 unlock(locked);
-            lock(engine, stripe);
-            locked = stripe;
+            locked = lock_stripe_of_page(engine, pages[i]);
         }
         tarn__slab_give(pages[i], locations[i]);
     }
@@ -228,14 +241,32 @@ static tarn_status memory_open(struct tarn__environment *environment, void **sta
     return TARN_OK;
 }
 
-static tarn_status store_record(struct stripe *stripe, struct tarn__write *write)
+/* Before there is a new page, those with room in the other stripes are used up: else the holes that
+ * one thread's records leave would never be filled by another's. */
+static void find_room(struct memory_engine *engine, struct stripe *stripe, size_t bytes)
+{
+    bool found = tarn__slab_has_room(&stripe->slab, bytes);
+
+    for (size_t i = 0; i < STRIPES && !found; i++) {
+        struct stripe *other = atomic_load_explicit(&engine->stripes[i], memory_order_acquire);
+
+        if (!other || other == stripe || !tarn__lock_try(&other->lock))
+            continue;
+        found = tarn__slab_move_page(&other->slab, &stripe->slab, bytes);
+        unlock(other);
+    }
+}
+
+static tarn_status store_record(struct memory_engine *engine, struct stripe *stripe,
+                                struct tarn__write *write)
 {
     const struct tarn__record *record = &write->record;
+    size_t bytes = tarn__record_bytes(record->key.length, record->value.length);
+    tarn_status status;
     void *address;
-    tarn_status status =
-        tarn__slab_take(&stripe->slab, tarn__record_bytes(record->key.length, record->value.length),
-                        &write->location, &address);
 
+    find_room(engine, stripe, bytes);
+    status = tarn__slab_take(&stripe->slab, bytes, &write->location, &address);
     if (!status)
         tarn__record_write(address, record);
     return status;
@@ -249,7 +280,7 @@ static void memory_prepare(void *state, struct tarn__write *write)
     if (!stripe)
         return;
     lock(engine, stripe);
-    if (store_record(stripe, write))
+    if (store_record(engine, stripe, write))
         write->location = 0;
     unlock(stripe);
 }
@@ -283,7 +314,7 @@ static tarn_status memory_append(void *state, struct tarn__write *writes, size_t
     lock(engine, stripe);
     for (; done < count && !status; done++)
         if (!writes[done].removes)
-            status = store_record(stripe, &writes[done]);
+            status = store_record(engine, stripe, &writes[done]);
     for (size_t i = 0; status && i + 1 < done; i++) { /* nobody has seen these */
         struct tarn__slab_page *page =
             writes[i].removes ? NULL : page_of(engine, writes[i].location);
@@ -311,9 +342,8 @@ static void memory_unpin(void *state, uint64_t location)
 {
     struct memory_engine *engine = state;
     struct tarn__slab_page *page = page_of(engine, location);
-    struct stripe *stripe = stripe_of_page(page);
+    struct stripe *stripe = lock_stripe_of_page(engine, page);
 
-    lock(engine, stripe);
     tarn__slab_unpin(page);
     unlock(stripe);
 }
@@ -335,31 +365,42 @@ static bool memory_has_pins(void *state)
     return found;
 }
 
-/* The detached pages of all stripes, joined in one list by all_next. */
+/* Takes what a stripe has, pages and all that waits in bags, which is in these pages. Locked. */
+static struct tarn__slab_page *empty_stripe(struct stripe *stripe)
+{
+    stripe->oldest = stripe->open;
+    stripe->bags[stripe->open % BAGS].count = 0;
+    stripe->bags[stripe->open % BAGS].bytes = 0;
+    return tarn__slab_detach(&stripe->slab);
+}
+
+/* The detached pages of all stripes, joined in one list by all_next. All stripes are locked
+ * together, so that no page can slip from one that is to come to one that is done. */
 static void *memory_detach(void *state)
 {
     struct memory_engine *engine = state;
+    struct stripe *stripes[STRIPES];
     struct tarn__slab_page *all = NULL;
 
     for (size_t i = 0; i < STRIPES; i++) {
-        struct stripe *stripe = atomic_load(&engine->stripes[i]);
-        struct tarn__slab_page *pages, *last;
+        stripes[i] = atomic_load(&engine->stripes[i]);
+        if (stripes[i])
+            lock(engine, stripes[i]);
+    }
+    for (size_t i = 0; i < STRIPES; i++) {
+        struct tarn__slab_page *pages = stripes[i] ? empty_stripe(stripes[i]) : NULL;
+        struct tarn__slab_page *last = pages;
 
-        if (!stripe)
-            continue;
-        lock(engine, stripe);
-        pages = tarn__slab_detach(&stripe->slab);
-        stripe->oldest = stripe->open; /* what waited there is in the pages that go */
-        stripe->bags[stripe->open % BAGS].count = 0;
-        stripe->bags[stripe->open % BAGS].bytes = 0;
-        unlock(stripe);
-        for (last = pages; last && last->all_next; last = last->all_next)
-            ;
+        while (last && last->all_next)
+            last = last->all_next;
         if (last) {
             last->all_next = all;
             all = pages;
         }
     }
+    for (size_t i = 0; i < STRIPES; i++)
+        if (stripes[i])
+            unlock(stripes[i]);
     return all;
 }
 
@@ -370,10 +411,9 @@ static void memory_release(void *state, void *detached)
 
     while (pages) {
         struct tarn__slab_page *next = pages->all_next;
-        struct stripe *stripe = stripe_of_page(pages);
+        struct stripe *stripe = lock_stripe_of_page(engine, pages);
 
         pages->all_next = NULL;
-        lock(engine, stripe);
         tarn__slab_free_detached(pages);
         unlock(stripe);
         pages = next;

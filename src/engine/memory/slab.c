@@ -56,6 +56,12 @@ static size_t page_bytes_for(const struct tarn__slab *slab, uint16_t class, size
     return bytes;
 }
 
+/* Of a page, under its slab's lock. */
+static struct tarn__slab *slab_of(const struct tarn__slab_page *page)
+{
+    return atomic_load_explicit(&page->slab, memory_order_relaxed);
+}
+
 static size_t words_of(const struct tarn__slab_page *page)
 {
     return (page->object_count + 63) / 64;
@@ -67,7 +73,7 @@ static size_t words_of(const struct tarn__slab_page *page)
 
 static void list_push(struct tarn__slab_page *page)
 {
-    struct tarn__slab_page **head = &page->slab->partial[page->class];
+    struct tarn__slab_page **head = &slab_of(page)->partial[page->class];
 
     page->next = *head;
     page->previous = NULL;
@@ -84,8 +90,39 @@ static void list_remove(struct tarn__slab_page *page)
     if (page->previous)
         page->previous->next = page->next;
     else
-        page->slab->partial[page->class] = page->next;
+        slab_of(page)->partial[page->class] = page->next;
     page->listed = false;
+}
+
+/* Puts a page with free objects into a slab. */
+static void join(struct tarn__slab *slab, struct tarn__slab_page *page)
+{
+    atomic_store_explicit(&page->slab, slab, memory_order_release);
+    page->all_next = slab->all;
+    page->all_previous = NULL;
+    if (slab->all)
+        slab->all->all_previous = page;
+    slab->all = page;
+    slab->page_count[page->class]++;
+    slab->class_bytes[page->class] += page->block_bytes;
+    list_push(page);
+}
+
+/* Takes a page out of its slab. */
+static void leave(struct tarn__slab_page *page)
+{
+    struct tarn__slab *slab = slab_of(page);
+
+    if (page->listed)
+        list_remove(page);
+    if (page->all_next)
+        page->all_next->all_previous = page->all_previous;
+    if (page->all_previous)
+        page->all_previous->all_next = page->all_next;
+    else
+        slab->all = page->all_next;
+    slab->page_count[page->class]--;
+    slab->class_bytes[page->class] -= page->block_bytes;
 }
 
 static size_t descriptor_bytes(size_t object_count)
@@ -109,7 +146,7 @@ static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t obj
         tarn__free(page);
         return status;
     }
-    page->slab = slab;
+    atomic_init(&page->slab, slab);
     page->base = block.base;
     page->location = block.location;
     page->block_bytes = block.bytes;
@@ -120,15 +157,9 @@ static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t obj
     page->free_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++)
         page->bits[i / 64] |= (uint64_t)1 << (i % 64);
-    page->all_next = slab->all;
-    if (slab->all)
-        slab->all->all_previous = page;
-    slab->all = page;
-    slab->page_count[class]++;
-    slab->class_bytes[class] += block.bytes;
+    join(slab, page);
     atomic_fetch_add_explicit(slab->memory_bytes, block.bytes + descriptor_bytes(count),
                               memory_order_relaxed);
-    list_push(page);
     *out = page;
     return TARN_OK;
 }
@@ -136,28 +167,30 @@ static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t obj
 /* The page is in no list any more. */
 static void free_page(struct tarn__slab_page *page)
 {
-    atomic_fetch_sub_explicit(page->slab->memory_bytes,
+    atomic_fetch_sub_explicit(slab_of(page)->memory_bytes,
                               page->block_bytes + descriptor_bytes(page->object_count),
                               memory_order_relaxed);
-    tarn__pages_give(page->slab->pages, page->location);
+    tarn__pages_give(slab_of(page)->pages, page->location);
     tarn__free(page);
 }
 
-static void drop_page(struct tarn__slab_page *page)
+bool tarn__slab_has_room(const struct tarn__slab *slab, size_t bytes)
 {
-    struct tarn__slab *slab = page->slab;
+    size_t object_bytes;
 
-    if (page->listed)
-        list_remove(page);
-    if (page->all_next)
-        page->all_next->all_previous = page->all_previous;
-    if (page->all_previous)
-        page->all_previous->all_next = page->all_next;
-    else
-        slab->all = page->all_next;
-    slab->page_count[page->class]--;
-    slab->class_bytes[page->class] -= page->block_bytes;
-    free_page(page);
+    return slab->partial[class_of(bytes, &object_bytes)] != NULL;
+}
+
+bool tarn__slab_move_page(struct tarn__slab *from, struct tarn__slab *to, size_t bytes)
+{
+    size_t object_bytes;
+    struct tarn__slab_page *page = from->partial[class_of(bytes, &object_bytes)];
+
+    if (!page)
+        return false;
+    leave(page);
+    join(to, page);
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -201,12 +234,14 @@ static void set_free(struct tarn__slab_page *page, uint32_t word, uint64_t bits,
 
 static void after_free(struct tarn__slab_page *page)
 {
-    bool only_one = page->slab->page_count[page->class] == 1;
+    bool only_one = slab_of(page)->page_count[page->class] == 1;
 
-    if (page->free_count == page->object_count && (!only_one || page->class == CLASS_LARGE))
-        drop_page(page);
-    else if (!page->listed && page->free_count)
+    if (page->free_count == page->object_count && (!only_one || page->class == CLASS_LARGE)) {
+        leave(page);
+        free_page(page);
+    } else if (!page->listed && page->free_count) {
         list_push(page);
+    }
 }
 
 void tarn__slab_give(struct tarn__slab_page *page, uint64_t location)
@@ -237,7 +272,7 @@ void tarn__slab_unpin(struct tarn__slab_page *page)
         return;
     if (page->detached) {
         if (page->released) {
-            page->slab->detached_pinned--;
+            slab_of(page)->detached_pinned--;
             free_page(page);
         }
     } else if (*dead) {
@@ -277,7 +312,7 @@ struct tarn__slab_page *tarn__slab_detach(struct tarn__slab *slab)
 static void keep_released(struct tarn__slab_page *page)
 {
     page->released = true;
-    page->slab->detached_pinned++;
+    slab_of(page)->detached_pinned++;
 }
 
 void tarn__slab_free_detached(struct tarn__slab_page *pages)

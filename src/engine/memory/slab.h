@@ -21,7 +21,7 @@
 #define TARN__SLAB_CLASSES 369
 
 struct tarn__slab_page {
-    struct tarn__slab *slab;
+    _Atomic(struct tarn__slab *) slab; /* changes under the locks of both */
     void *base;
     uint64_t location;
     uint32_t object_units; /* of 8 bytes */
@@ -54,6 +54,13 @@ struct tarn__slab {
 /* TARN_NO_MEMORY, TARN_FULL. */
 tarn_status tarn__slab_take(struct tarn__slab *slab, size_t bytes, uint64_t *location,
                             void **address);
+
+/* Whether an object can be taken without a new page. */
+bool tarn__slab_has_room(const struct tarn__slab *slab, size_t bytes);
+
+/* Moves a page with room for an object from one slab to another, both locked. false: it has none.
+ */
+bool tarn__slab_move_page(struct tarn__slab *from, struct tarn__slab *to, size_t bytes);
 
 /* Frees the object at location in a page of this slab. */
 void tarn__slab_give(struct tarn__slab_page *page, uint64_t location);
