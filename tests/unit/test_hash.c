@@ -137,24 +137,33 @@ static void check_lists(const struct tarn__groups *groups)
     }
 }
 
-static void groups_are_spread_evenly(void **state)
+static void expect_even_groups(uint32_t bits, uint32_t shards)
 {
     static uint32_t counts[TARN_SHARDS_MAX];
+    struct tarn__groups *groups = tarn__groups_create(bits, shards);
 
+    assert_non_null(groups);
+    memset(counts, 0, sizeof counts);
+    for (uint32_t group = 0; group < 1u << bits; group++)
+        counts[groups->shard[group]]++;
+    expect_even(counts, shards, 1u << bits, "groups");
+    for (uint32_t shard = 0; bits == TARN__GROUP_BITS_MAX && shard < shards && shards <= 256;
+         shard++)
+        expect_that(counts[shard] > 0);
+    check_lists(groups);
+    tarn__groups_free(groups);
+}
+
+/* Also the few groups that an index begins with. */
+static void groups_are_spread_evenly(void **state)
+{
     (void)state;
-    for (uint32_t shards = 1; shards <= TARN_SHARDS_MAX; shards += 1 + shards / 16) {
-        struct tarn__groups *groups = tarn__groups_create(TARN__GROUP_BITS_MAX, shards);
-
-        assert_non_null(groups);
-        memset(counts, 0, sizeof counts);
-        for (uint32_t group = 0; group < 1u << TARN__GROUP_BITS_MAX; group++)
-            counts[groups->shard[group]]++;
-        expect_even(counts, shards, 1u << TARN__GROUP_BITS_MAX, "groups");
-        for (uint32_t shard = 0; shard < shards && shards <= 256; shard++)
-            expect_that(counts[shard] > 0);
-        check_lists(groups);
-        tarn__groups_free(groups);
+    for (uint32_t shards = 2; shards <= TARN_SHARDS_MAX; shards += 1 + shards / 16) {
+        expect_even_groups(TARN__GROUP_BITS_MAX, shards);
+        expect_even_groups(tarn__groups_bits_for(shards), shards);
     }
+    expect_even_groups(0, 1);
+    expect_even_groups(TARN__GROUP_BITS_MAX, 1);
 }
 
 static void a_new_index_has_groups_for_every_shard(void **state)

@@ -462,7 +462,7 @@ static void entries_that_outgrow_their_window_are_renewed(void **state)
  * Readers without a lock
  */
 
-enum { STABLE_MAX = 400000, CHURN = 2000, CHURN_FIRST = 1 << 24, ABSENT_FIRST = 1 << 26 };
+enum { STABLE_MAX = 200000, CHURN = 2000, CHURN_FIRST = 1 << 24, ABSENT_FIRST = 1 << 26 };
 
 static _Atomic uint64_t stable; /* keys below are there, and stay */
 
@@ -531,7 +531,7 @@ static void readers_find_all_while_lines_are_used_again(void **state)
     table.fixed = true;
     contest_add(&contest, 3, look_all_the_time, NULL, 5);
     contest_begin(&contest);
-    write_under_readers(&contest, 1500, 200);
+    write_under_readers(&contest, 1500, 100);
     contest_end(&contest);
     index_table_release(&table);
 }

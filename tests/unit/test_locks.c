@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { TIMEOUT_MS = 50, TIMEOUT_MS_MOST = 1000 };
+enum { SHARDS = 4, TIMEOUT_MS = 50, TIMEOUT_MS_MOST = 1000 };
 
 /* ------------------------------------------------------------------------------------------
  * A store whose wall clock jumps, and a thread that holds a lock in it
@@ -48,9 +48,13 @@ struct holder {
 
 static struct holder holder;
 
-static uint64_t hash_of(const char *key)
+/* A key of the last shard, so that whoever wants all locks has the others already. */
+static struct tarn_slice held_key;
+static char held_room[NUMBERED_KEY_ROOM];
+
+static uint64_t hash_of(struct tarn_slice key)
 {
-    return tarn__hash(text(key), store->environment.seed);
+    return tarn__hash(key, store->environment.seed);
 }
 
 static void wait_for_step(int step)
@@ -61,7 +65,7 @@ static void wait_for_step(int step)
 
 static void *hold(void *context)
 {
-    uint64_t hash = hash_of("held");
+    uint64_t hash = hash_of(held_key);
     struct tarn__lock_set set;
     struct tarn__entry entry;
     struct tarn__held held;
@@ -100,31 +104,39 @@ static void end_holding(void)
     pthread_join(holder.thread, NULL);
 }
 
-/* A key of another shard than "held". */
-static struct tarn_slice elsewhere(char room[NUMBERED_KEY_ROOM])
+static uint32_t shard_of(struct tarn_slice key)
 {
     struct tarn__groups *groups = atomic_load(&atomic_load(&ns->index)->groups);
 
-    for (uint64_t i = 0;; i++) {
-        struct tarn_slice key = numbered_key(room, i);
+    return groups->shard[tarn__group_of(groups, hash_of(key))];
+}
 
-        if (tarn__shard_of(ns, groups, tarn__hash(key, store->environment.seed)) !=
-            tarn__shard_of(ns, groups, hash_of("held")))
-            return key;
-    }
+/* A key of another shard than the one that is held. */
+static struct tarn_slice elsewhere(char room[NUMBERED_KEY_ROOM])
+{
+    uint64_t number = 0;
+
+    while (shard_of(numbered_key(room, number)) == SHARDS - 1)
+        number++;
+    return text(room);
 }
 
 static int set_up(void **state)
 {
     struct tarn_namespace_options options = {
-        .size = sizeof options, .shards = 4, .lock_timeout_ms = TIMEOUT_MS};
+        .size = sizeof options, .shards = SHARDS, .lock_timeout_ms = TIMEOUT_MS};
 
     (void)state;
     jumping.os = *tarn__os_posix();
     jumping.os.wall_ns = jumping_wall_ns;
     expect_ok(tarn__store_open(&jumping.os, NULL, &store));
     expect_ok(tarn_namespace_create(store, text("test"), &options, &ns));
-    expect_ok(tarn_set(ns, text("held"), text("value"), NULL, NULL));
+    /* The first key makes the groups, which tell where the keys belong. */
+    expect_ok(tarn_set(ns, text("first"), text("value"), NULL, NULL));
+    expect_ok(tarn_delete(ns, text("first")));
+    for (uint64_t number = 1000; held_key.length == 0 || shard_of(held_key) != SHARDS - 1; number++)
+        held_key = numbered_key(held_room, number);
+    expect_ok(tarn_set(ns, held_key, text("value"), NULL, NULL));
     return 0;
 }
 
@@ -155,7 +167,7 @@ static tarn_status call_set(void)
 {
     struct tarn_buf old = {0};
     bool existed = true;
-    tarn_status status = tarn_set(ns, text("held"), text("new"), &old, &existed);
+    tarn_status status = tarn_set(ns, held_key, text("new"), &old, &existed);
 
     expect_that(existed && !old.data); /* untouched */
     return status;
@@ -163,13 +175,13 @@ static tarn_status call_set(void)
 
 static tarn_status call_delete(void)
 {
-    return tarn_delete(ns, text("held"));
+    return tarn_delete(ns, held_key);
 }
 
 static tarn_status call_consume(void)
 {
     struct tarn_buf value = {0};
-    tarn_status status = tarn_consume(ns, text("held"), &value);
+    tarn_status status = tarn_consume(ns, held_key, &value);
 
     expect_that(!value.data);
     return status;
@@ -177,13 +189,13 @@ static tarn_status call_consume(void)
 
 static tarn_status call_increment(void)
 {
-    return tarn_increment(ns, text("held"), 1, NULL);
+    return tarn_increment(ns, held_key, 1, NULL);
 }
 
 static tarn_status call_batch(void)
 {
     char room[NUMBERED_KEY_ROOM];
-    tarn_batch *batch = batch_of(elsewhere(room), text("held"));
+    tarn_batch *batch = batch_of(elsewhere(room), held_key);
     struct tarn_batch_summary summary;
     struct tarn_result results[2];
     tarn_status status = tarn_batch_commit(ns, batch, TARN_ALL_OR_NOTHING, results, NULL, &summary);
@@ -226,7 +238,7 @@ static tarn_status call_stats(void)
 
 static tarn_status call_get_many(void)
 {
-    struct tarn_slice keys[] = {text("held"), text("held")};
+    struct tarn_slice keys[] = {held_key, held_key};
     struct tarn_result results[2];
     struct tarn_buf values = {0};
     tarn_status status = tarn_get_many(ns, TARN_ALL_OR_NOTHING, keys, 2, results, &values);
@@ -279,7 +291,7 @@ static void writes_time_out_and_change_nothing(void **state)
     expect_number(0, stats.options.max_keys);
     expect_number(TIMEOUT_MS, stats.options.lock_timeout_ms);
     /* No lock was left behind. */
-    expect_ok(tarn_set(ns, text("held"), text("new"), NULL, NULL));
+    expect_ok(tarn_set(ns, held_key, text("new"), NULL, NULL));
     expect_ok(call_configure());
     expect_ok(call_resize());
     expect_ok(call_clear());
@@ -290,7 +302,7 @@ static void best_effort_tells_which_operation_timed_out(void **state)
     char room[NUMBERED_KEY_ROOM];
     struct tarn_batch_summary summary;
     struct tarn_result results[2];
-    tarn_batch *batch = batch_of(text("held"), elsewhere(room));
+    tarn_batch *batch = batch_of(held_key, elsewhere(room));
 
     (void)state;
     begin_holding(HOLD_LOCK);
@@ -301,14 +313,14 @@ static void best_effort_tells_which_operation_timed_out(void **state)
     expect_number(0, summary.first_failed);
     expect_status(TARN_LOCK_TIMEOUT, results[0].status);
     expect_ok(results[1].status);
-    expect_stored(ns, text("held"), text("value"));
+    expect_stored(ns, held_key, text("value"));
     expect_stored(ns, text(room), text("new"));
     tarn_batch_free(batch);
 }
 
 static void reads_and_other_shards_go_on(void **state)
 {
-    struct tarn_slice keys[] = {text("held"), text("absent")}, key;
+    struct tarn_slice keys[] = {held_key, text("absent")}, key;
     struct tarn_result results[2];
     struct tarn_buf values = {0};
     char room[NUMBERED_KEY_ROOM];
@@ -318,8 +330,8 @@ static void reads_and_other_shards_go_on(void **state)
     (void)state;
     begin_holding(HOLD_LOCK);
     expect_ok(tarn_set(ns, elsewhere(room), text("other"), NULL, NULL));
-    expect_stored(ns, text("held"), text("value")); /* a copy and a pin */
-    expect_ok(tarn_exists(ns, text("held")));
+    expect_stored(ns, held_key, text("value")); /* a copy and a pin */
+    expect_ok(tarn_exists(ns, held_key));
     expect_absent(ns, text("absent"));
     expect_ok(tarn_get_many(ns, TARN_BEST_EFFORT, keys, 2, results, &values));
     expect_ok(tarn_get_many(ns, TARN_ALL_OR_NOTHING, keys, 1, results, &values));
@@ -340,7 +352,7 @@ static void reads_at_one_moment_time_out_behind_a_writer(void **state)
     begin_holding(HOLD_LOCK_AND_MARK);
     EXPECT_TIMEOUT(call_get_many);
     end_holding();
-    expect_stored(ns, text("held"), text("value"));
+    expect_stored(ns, held_key, text("value"));
     expect_number(0, atomic_load(&ns->copying));
 }
 
@@ -351,7 +363,7 @@ static void the_first_key_times_out_too(void **state)
     expect_ok(call_clear());
     expect_ok(tarn__shards_lock_all(ns, true));
     EXPECT_TIMEOUT(call_increment);
-    expect_absent(ns, text("held"));
+    expect_absent(ns, held_key);
     tarn__shards_unlock_all(ns);
     expect_ok(call_increment());
 }
