@@ -1,10 +1,12 @@
 /*
- * What a call tells where memory ran out in it: its outputs that are filled in on failure, and
- * tarn_last_error(), which a call that fails overwrites and one that succeeds leaves alone.
+ * What a call leaves and tells where memory ran out in it: nothing that it stored on the way; its
+ * outputs that are filled in on failure; and tarn_last_error(), which a call that fails overwrites
+ * and one that succeeds leaves alone.
  */
 #include "support/allocation_fault.h"
 #include "support/fixture.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int set_up(void **state)
@@ -102,10 +104,35 @@ static void absent_keys_of_many_leave_the_last_error(void **state)
     expect_status(TARN_KEY_INVALID, tarn_last_error()->status);
 }
 
+/* A batch whose last record has no room gives back what it stored of the others. */
+static void a_batch_that_fails_leaves_no_records(void **state)
+{
+    enum { PART = 64 * 1024, LIMIT = 16 * 1024 * 1024 };
+    struct fixture *fixture = *state;
+    struct tarn_options options = {.size = sizeof options, .max_memory_bytes = LIMIT};
+    char *value = patterned_bytes(LIMIT, 1);
+    tarn_batch *batch;
+
+    fixture_renew_store(fixture, &options);
+    expect_ok(tarn_batch_create(&batch));
+    for (int i = 0; i < 8; i++)
+        expect_ok(tarn_batch_set(batch, tarn_slice_of(&i, sizeof i), tarn_slice_of(value, PART)));
+    expect_ok(tarn_batch_set(batch, text("large"), tarn_slice_of(value, LIMIT)));
+    for (int i = 0; i < 200; i++) /* 100 MiB, if they stayed */
+        expect_status(TARN_FULL,
+                      tarn_batch_commit(fixture->ns, batch, TARN_ALL_OR_NOTHING, NULL, NULL, NULL));
+    for (int i = 0; i < 100; i++)
+        expect_ok(tarn_set(fixture->ns, tarn_slice_of(&i, sizeof i), tarn_slice_of(value, PART),
+                           NULL, NULL));
+    tarn_batch_free(batch);
+    free(value);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_batch_that_fails_leaves_no_records),
         TEST(a_commit_that_fails_fills_in_its_summary),
         TEST(many_keys_tell_why_they_failed),
         TEST(success_without_growth_leaves_the_last_error),

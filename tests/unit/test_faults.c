@@ -58,6 +58,32 @@ static struct tarn_slice key_of(char room[NUMBERED_KEY_ROOM], size_t number)
     return numbered_key(room, number);
 }
 
+static void expect_no_claims_in(struct tarn__index *index, struct tarn__line *line)
+{
+    for (;;) {
+        uint64_t slot = 0;
+
+        for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
+            slot = atomic_load(&line->slots[i]);
+            expect_that(slot != TARN__SLOT_CLAIMED);
+        }
+        if (!tarn__slot_is_link(slot))
+            return;
+        line = tarn__line_at(&index->overflow, tarn__link_line(slot));
+    }
+}
+
+/* What a write claimed in the index and did not use was given back. */
+static void expect_no_claims(size_t space)
+{
+    struct tarn__index *index = atomic_load(&spaces[space]->index);
+    struct tarn__groups *groups = atomic_load(&index->groups);
+
+    for (uint32_t group = 0; groups && group < 1u << groups->bits; group++)
+        for (uint64_t i = 0; i < atomic_load(&groups->buckets[group]); i++)
+            expect_no_claims_in(index, tarn__line_at(&index->buckets, i << groups->bits | group));
+}
+
 /* The namespace holds what the model holds, no more and no less. */
 static void expect_model(size_t space)
 {
@@ -77,6 +103,7 @@ static void expect_model(size_t space)
         keys++;
         total += name.length + key.length;
     }
+    expect_no_claims(space);
     expect_ok(tarn_namespace_stats(spaces[space], &stats, NULL, 0));
     expect_number(keys, stats.keys);
     expect_number(total, stats.bytes);
