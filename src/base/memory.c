@@ -49,8 +49,10 @@ tarn_status tarn__buf_reserve(struct tarn_buf *buf, size_t capacity)
 
     if (capacity <= buf->capacity)
         return TARN_OK;
-    while (rounded < capacity)
+    while (rounded < capacity && rounded <= SIZE_MAX / 2)
         rounded += rounded / 2;
+    if (rounded < capacity)
+        rounded = capacity;
     data = tarn__reallocate(buf->data, rounded);
     if (!data)
         return TARN_NO_MEMORY;

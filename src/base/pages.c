@@ -19,8 +19,6 @@
 #include <assert.h>
 #include <string.h>
 
-#define NO_NUMBER UINT32_MAX
-
 struct unit {
     uint8_t order;
     bool free;    /* only at the first unit of a block */
@@ -119,27 +117,28 @@ static void list_remove(struct tarn__pages *pages, uint32_t number)
  */
 
 /* A number that tarn__pointer_table_set() cannot fail for. */
-static uint32_t take_region_number(struct tarn__pages *pages)
+static tarn_status take_region_number(struct tarn__pages *pages, uint32_t *number)
 {
-    if (pages->free_numbers_count)
-        return pages->free_numbers[--pages->free_numbers_count];
-    if (pages->regions_used == TARN__REGIONS_MAX) {
-        tarn__fail(TARN_FULL, "all %u regions of a store are in use", TARN__REGIONS_MAX);
-        return NO_NUMBER;
+    if (pages->free_numbers_count) {
+        *number = pages->free_numbers[--pages->free_numbers_count];
+        return TARN_OK;
     }
+    if (pages->regions_used == TARN__REGIONS_MAX)
+        return tarn__fail(TARN_FULL, "all %u regions of a store are in use", TARN__REGIONS_MAX);
     if (pages->free_numbers_capacity <= pages->regions_used) {
         uint32_t capacity = pages->free_numbers_capacity * 2 + 16;
         uint32_t *numbers = tarn__reallocate(pages->free_numbers, capacity * sizeof *numbers);
 
         if (!numbers)
-            return NO_NUMBER;
+            return TARN_NO_MEMORY;
         pages->free_numbers = numbers;
         pages->free_numbers_capacity = capacity;
     }
     if (tarn__pointer_table_set(&pages->bases, pages->regions_used, NULL) ||
         tarn__pointer_table_set(&pages->regions, pages->regions_used, NULL))
-        return NO_NUMBER;
-    return pages->regions_used++;
+        return TARN_NO_MEMORY;
+    *number = pages->regions_used++;
+    return TARN_OK;
 }
 
 static void give_region_number(struct tarn__pages *pages, uint32_t number)
@@ -162,12 +161,13 @@ static tarn_status add_region(struct tarn__pages *pages, size_t bytes, bool sing
     struct tarn__region *region;
     size_t alignment = bytes >= TARN__REGION_BYTES ? TARN__REGION_BYTES : TARN__BLOCK_BYTES_MIN;
     uint64_t used = atomic_load_explicit(&pages->bytes, memory_order_relaxed);
+    tarn_status status;
 
     if (pages->limit_bytes && used + bytes > pages->limit_bytes)
         return over_limit(pages);
-    *number = take_region_number(pages);
-    if (*number == NO_NUMBER)
-        return tarn_last_error()->status;
+    status = take_region_number(pages, number);
+    if (status)
+        return status;
     region = tarn__allocate_zeroed(sizeof *region);
     if (!region)
         goto fail;
@@ -183,7 +183,7 @@ static tarn_status add_region(struct tarn__pages *pages, size_t bytes, bool sing
     (void)tarn__pointer_table_set(&pages->bases, *number,
                                   region->base);                     /* cannot fail: see above */
     (void)tarn__pointer_table_set(&pages->regions, *number, region); /* likewise */
-    pages->regions_held++;
+    pages->regions_held += !single;
     atomic_store_explicit(&pages->bytes, used + bytes, memory_order_relaxed);
     return TARN_OK;
 
@@ -199,7 +199,7 @@ static void remove_region(struct tarn__pages *pages, uint32_t number)
 
     atomic_fetch_sub_explicit(&pages->bytes, region->bytes, memory_order_relaxed);
     pages->source.unmap(pages->source.context, region->base, region->bytes);
-    pages->regions_held--;
+    pages->regions_held -= !region->single;
     tarn__free(region);
     give_region_number(pages, number);
 }
@@ -288,13 +288,37 @@ static unsigned order_of(size_t bytes)
     return (unsigned)__builtin_ctzll(bytes / TARN__BLOCK_BYTES_MIN);
 }
 
+/* None for a small store; about 3 % of a large one. The caller has the lock. */
+static uint32_t ready_wanted(const struct tarn__pages *pages)
+{
+    uint32_t wanted = pages->regions_held / 32;
+
+    if (pages->regions_held < 2)
+        return 0;
+    if (wanted < 1)
+        wanted = 1;
+    if (wanted > sizeof pages->ready / sizeof pages->ready[0])
+        wanted = sizeof pages->ready / sizeof pages->ready[0];
+    return wanted;
+}
+
+bool tarn__pages_wants_preparing(const struct tarn__pages *pages)
+{
+    uint64_t used = atomic_load_explicit(&pages->bytes, memory_order_relaxed);
+    uint64_t ahead = (uint64_t)(pages->ready_count + 1) * TARN__REGION_BYTES;
+
+    if (pages->limit_bytes && used + ahead > pages->limit_bytes)
+        return false;
+    return pages->ready_count < ready_wanted(pages);
+}
+
 /* Region 0 must be an ordinary one, whose first unit is set aside. */
 static tarn_status ensure_first_region(struct tarn__pages *pages)
 {
     uint32_t number;
     tarn_status status = TARN_OK;
 
-    if (pages->regions_used == 0) {
+    if (pages->regions_used == 0 || !region_of(pages, 0)) {
         status = take_number(pages, 0, &number);
         if (!status)
             list_push(pages, number, 0);
@@ -377,30 +401,6 @@ void tarn__pages_prefetch_owner(struct tarn__pages *pages, uint64_t location)
 /* ------------------------------------------------------------------------------------------
  * Regions ahead
  */
-
-/* None for a small store; about 3 % of a large one. The caller has the lock. */
-static uint32_t ready_wanted(const struct tarn__pages *pages)
-{
-    uint32_t wanted = pages->regions_held / 32;
-
-    if (pages->regions_held < 2)
-        return 0;
-    if (wanted < 1)
-        wanted = 1;
-    if (wanted > sizeof pages->ready / sizeof pages->ready[0])
-        wanted = sizeof pages->ready / sizeof pages->ready[0];
-    return wanted;
-}
-
-bool tarn__pages_wants_preparing(struct tarn__pages *pages)
-{
-    uint64_t used = atomic_load_explicit(&pages->bytes, memory_order_relaxed);
-    uint64_t ahead = (uint64_t)(pages->ready_count + 1) * TARN__REGION_BYTES;
-
-    if (pages->limit_bytes && used + ahead > pages->limit_bytes)
-        return false;
-    return pages->ready_count < ready_wanted(pages);
-}
 
 void tarn__pages_prepare(struct tarn__pages *pages)
 {

@@ -26,9 +26,9 @@
 #define TARN__BLOCK_BYTES_MIN ((size_t)4096)
 #define TARN__BLOCK_ORDERS    10 /* 4 KiB << 0 to << 9 */
 #define TARN__REGION_UNITS    (TARN__REGION_BYTES / TARN__BLOCK_BYTES_MIN)
-#define TARN__REGIONS_MAX     ((uint32_t)1 << 22)
-#define TARN__REGION_SHIFT    18 /* of a location: 2 MiB in units of 8 bytes */
 #define TARN__LOCATION_BITS   40
+#define TARN__REGION_SHIFT    18 /* of a location: 2 MiB in units of 8 bytes */
+#define TARN__REGIONS_MAX     ((uint32_t)1 << (TARN__LOCATION_BITS - TARN__REGION_SHIFT))
 
 /* Where memory comes from. map returns zeroed memory, or NULL with the error recorded. */
 struct tarn__page_source {
@@ -101,6 +101,7 @@ void tarn__pages_prefetch_owner(struct tarn__pages *pages, uint64_t location);
 /* Maps and populates the regions that are wanted. Takes milliseconds; for a thread of its own. */
 void tarn__pages_prepare(struct tarn__pages *pages);
 
-bool tarn__pages_wants_preparing(struct tarn__pages *pages);
+/* Whether there is something to prepare. Under pages->lock, the only one of these. */
+bool tarn__pages_wants_preparing(const struct tarn__pages *pages);
 
 #endif

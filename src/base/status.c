@@ -86,3 +86,11 @@ tarn_status tarn__fail_system(tarn_status status, int system_error, const char *
              strerrordesc_np(system_error));
     return status;
 }
+
+tarn_status tarn__check_size(size_t given, size_t expected, const char *name)
+{
+    if (given == expected)
+        return TARN_OK;
+    return tarn__fail(TARN_INVALID_ARGUMENT, "size is %zu: set it to sizeof(struct %s)", given,
+                      name);
+}

@@ -21,4 +21,7 @@ tarn_status tarn__fail_system(tarn_status status, int system_error, const char *
 /* Records the status alone, for outcomes that are no failure of the store. */
 tarn_status tarn__outcome(tarn_status status);
 
+/* Whether a struct of the caller's begins with its size. */
+tarn_status tarn__check_size(size_t given, size_t expected, const char *name);
+
 #endif

@@ -28,7 +28,7 @@ struct tarn__environment {
     struct tarn__epoch epoch;
     struct tarn__pages pages;
     uint64_t seed;                          /* of the hash */
-    _Alignas(64) _Atomic uint64_t sequence; /* of the newest write */
+    _Alignas(64) _Atomic uint64_t sequence; /* the highest given out */
 };
 
 /* One change of one key, as append is given it. */
@@ -48,9 +48,10 @@ struct tarn__engine {
     void (*close)(void *state);
 
     /*
-     * May be NULL. Does ahead, without any lock, what of an append needs no sequence, and sets the
-     * write's location. The write is then either appended as it is, or its location discarded.
-     * Where it cannot be done, the location stays 0, and append will tell why.
+     * May be NULL. Does ahead what of an append needs no sequence, and sets the write's location.
+     * The write is then either appended, alone and as it is, or its location discarded. Where it
+     * cannot be done, the location stays 0, and append will tell why. Called inside a section, with
+     * no lock of the namespace.
      */
     void (*prepare)(void *state, struct tarn__write *write);
     void (*discard)(void *state, uint64_t location);
@@ -73,7 +74,8 @@ struct tarn__engine {
      * are slow to leave, never for locks of the namespace. */
     void (*retire)(void *state, const uint64_t *locations, size_t count, size_t bytes);
 
-    /* Keeps the record readable until unpin, also if it is retired or detached. Called inside. */
+    /* Keeps the record readable until unpin, also if it is retired or detached. Called inside;
+     * unpin from anywhere, and may wait for a lock of the engine. */
     void (*pin)(void *state, uint64_t location);
     void (*unpin)(void *state, uint64_t location);
     bool (*has_pins)(void *state);

@@ -86,18 +86,14 @@ static uint32_t count_bucket(struct tarn__index *index, uint64_t bucket)
     struct tarn__line *line = tarn__line_at(&index->buckets, bucket);
     uint32_t count = 0;
 
-    for (;;) {
-        uint64_t slot = 0;
-
+    for (; line; line = tarn__line_next(index, line)) {
         for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
-            slot = atomic_load_explicit(&line->slots[i], memory_order_relaxed);
-            if (!tarn__slot_is_link(slot) && tarn__slot_location(slot))
-                count++;
+            uint64_t slot = atomic_load_explicit(&line->slots[i], memory_order_relaxed);
+
+            count += !tarn__slot_is_link(slot) && tarn__slot_location(slot);
         }
-        if (!tarn__slot_is_link(slot))
-            return count;
-        line = tarn__line_at(&index->overflow, tarn__link_line(slot));
     }
+    return count;
 }
 
 uint32_t tarn__groups_bits_possible(const struct tarn__groups *groups)

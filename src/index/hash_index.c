@@ -136,24 +136,23 @@ static void end_change(struct tarn__line *line, bool begun)
  * Overflow lines
  */
 
-/* 0 where memory ran out. */
-static uint64_t take_overflow(struct tarn__index *index)
+static tarn_status take_overflow(struct tarn__index *index, uint64_t *number)
 {
-    uint64_t number;
+    tarn_status status = TARN_OK;
 
     pthread_mutex_lock(&index->lock);
-    number = index->overflow_free;
-    if (number) {
-        struct tarn__line *line = tarn__line_at(&index->overflow, number);
-
-        index->overflow_free = (uint32_t)load(&line->control);
+    if (index->overflow_free) {
+        *number = index->overflow_free;
+        index->overflow_free = (uint32_t)load(&tarn__line_at(&index->overflow, *number)->control);
     } else if (index->overflow_used == OVERFLOW_MAX) {
-        tarn__fail(TARN_FULL, "an index has at most 2^29 overflow lines");
-    } else if (!tarn__lines_reserve(&index->overflow, index->overflow_used + 1)) {
-        number = index->overflow_used++;
+        status = tarn__fail(TARN_FULL, "an index has at most 2^29 overflow lines");
+    } else {
+        status = tarn__lines_reserve(&index->overflow, index->overflow_used + 1);
+        if (!status)
+            *number = index->overflow_used++;
     }
     pthread_mutex_unlock(&index->lock);
-    return number;
+    return status;
 }
 
 static void give_overflow(struct tarn__index *index, uint64_t number)
@@ -227,20 +226,16 @@ static bool add_line(struct slots *slots, uint64_t number)
 
 static bool gather(struct tarn__index *index, struct tarn__line *line, struct slots *slots)
 {
-    for (;;) {
-        uint64_t slot = 0;
-
+    for (; line; line = tarn__line_next(index, line)) {
         for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
-            slot = load(&line->slots[i]);
-            if (slot && !tarn__slot_is_link(slot) && !add_slot(slots, slot))
+            uint64_t slot = load(&line->slots[i]);
+
+            if (tarn__slot_is_link(slot) ? !add_line(slots, tarn__link_line(slot))
+                                         : slot && !add_slot(slots, slot))
                 return false;
         }
-        if (!tarn__slot_is_link(slot))
-            return true;
-        if (!add_line(slots, tarn__link_line(slot)))
-            return false;
-        line = tarn__line_at(&index->overflow, tarn__link_line(slot));
     }
+    return true;
 }
 
 /* Overflow lines that so many entries need. */
@@ -253,9 +248,9 @@ static size_t lines_needed(size_t count)
 static bool take_lines(struct tarn__index *index, struct slots *slots)
 {
     while (slots->line_count < lines_needed(slots->count)) {
-        uint64_t number = take_overflow(index);
+        uint64_t number = 0;
 
-        if (!number)
+        if (take_overflow(index, &number))
             return false;
         if (!add_line(slots, number)) {
             give_overflow(index, number);
@@ -335,24 +330,27 @@ void tarn__index_find(struct tarn__index *index, uint64_t hash,
     }
 }
 
-/* Hangs another line on a full one and moves its last entry there. Returns the new line. */
-static struct tarn__line *extend(struct tarn__index *index, struct tarn__place *place,
-                                 struct tarn__line *full, uint64_t hash)
+/* Hangs another line on a full one, moves its last entry there, and says which slot is free then.
+ */
+static tarn_status extend(struct tarn__index *index, struct tarn__place *place,
+                          struct tarn__line *full, uint64_t hash, _Atomic uint64_t **slot)
 {
-    uint64_t number = take_overflow(index);
     uint64_t moved = load(&full->slots[LAST_SLOT]);
     uint64_t filter = tarn__link_filter_bit(hash, place->bits) | filter_of(moved, place->bits);
     struct tarn__line *line;
+    uint64_t number = 0;
+    tarn_status status = take_overflow(index, &number);
     bool begun;
 
-    if (!number)
-        return NULL;
+    if (status)
+        return status;
     line = tarn__line_at(&index->overflow, number);
     store(&line->slots[0], moved);
     begun = begin_change(place->line);
     store(&full->slots[LAST_SLOT], make_link(number, filter));
     end_change(place->line, begun);
-    return line;
+    *slot = &line->slots[1];
+    return TARN_OK;
 }
 
 /* The first slot of a bucket that holds a value; links on the way to it learn the hash. */
@@ -391,17 +389,14 @@ static bool has_location(uint64_t slot, uint64_t location)
 tarn_status tarn__index_claim(struct tarn__index *index, uint64_t hash, struct tarn__entry *entry)
 {
     struct tarn__line *last;
+    tarn_status status = TARN_OK;
 
     entry->slot = find_value(index, &entry->place, hash, has_value, 0, &last);
-    if (!entry->slot) {
-        struct tarn__line *line = extend(index, &entry->place, last, hash);
-
-        if (!line)
-            return tarn_last_error()->status;
-        entry->slot = &line->slots[1];
-    }
-    store(entry->slot, TARN__SLOT_CLAIMED);
-    return TARN_OK;
+    if (!entry->slot)
+        status = extend(index, &entry->place, last, hash, &entry->slot);
+    if (!status)
+        store(entry->slot, TARN__SLOT_CLAIMED);
+    return status;
 }
 
 void tarn__index_unclaim(struct tarn__index *index, uint64_t hash, struct tarn__entry *entry)

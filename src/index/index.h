@@ -29,7 +29,7 @@
  *
  * A link, in the last slot of a line only: bits 24 to 52 are the number of an overflow line, and
  * the other 32 (bits 0 to 20 and 53 to 63) a filter: a hash that is in a line further on has its
- * bit set, so few misses follow a link. About one bucket in eight has one.
+ * bit set, so few misses follow a link.
  *
  * The control word: bits 0 to 31 version (odd while a writer changes the bucket), bit 32: a batch
  * is being applied. A version covers the bucket and all lines that hang on it.
@@ -37,7 +37,7 @@
  * Readers take no lock and write nothing. A slot that leads to the key is the answer, because a
  * published record never changes. A miss counts only if the version is still the same and the hash
  * still belongs to this bucket: a slot may have been moved meanwhile. A reader that meets a batch
- * waits for its end: between its first and last store only stores happen.
+ * waits for its end: meanwhile slots are pointed, and nothing else is done.
  *
  * Writers hold the lock of the shard that the group belongs to (all of them to change the groups).
  */
@@ -94,7 +94,6 @@ struct tarn__place {
     struct tarn__line *line;
     uint64_t bucket;
     uint32_t bits; /* that all hashes in the bucket share: its number is that long */
-    uint32_t group;
 };
 
 tarn_status tarn__index_init(struct tarn__index *index, struct tarn__pages *pages,
@@ -153,9 +152,8 @@ static inline void tarn__place_in(struct tarn__index *index, const struct tarn__
         in_group &= half - 1;
         bits--;
     }
-    place->group = tarn__group_of(groups, hash);
     place->bits = groups->bits + bits;
-    place->bucket = in_group << groups->bits | place->group;
+    place->bucket = in_group << groups->bits | tarn__group_of(groups, hash);
     place->line = tarn__line_at(&index->buckets, place->bucket);
 }
 
@@ -194,6 +192,17 @@ static inline bool tarn__slot_is_link(uint64_t slot)
 static inline uint64_t tarn__link_line(uint64_t link)
 {
     return (link >> 24) & ((UINT64_C(1) << 29) - 1);
+}
+
+/* The line that hangs on a line, or NULL. Under the lock, or as a reader that checks the version.
+ */
+static inline struct tarn__line *tarn__line_next(struct tarn__index *index, struct tarn__line *line)
+{
+    uint64_t last = atomic_load_explicit(&line->slots[TARN__LINE_SLOTS - 1], memory_order_acquire);
+
+    if (!tarn__slot_is_link(last))
+        return NULL;
+    return tarn__line_at(&index->overflow, tarn__link_line(last));
 }
 
 /* The 32 bits of a link's filter, in the places that they have in the word. */

@@ -21,19 +21,16 @@ static bool add(struct tarn__bucket_view *view, uint64_t location)
 static bool collect(struct tarn__index *index, struct tarn__line *line,
                     struct tarn__bucket_view *view)
 {
-    for (;;) {
-        uint64_t slot = 0;
-
+    for (; line; line = tarn__line_next(index, line)) {
         for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
-            slot = atomic_load_explicit(&line->slots[i], memory_order_acquire);
+            uint64_t slot = atomic_load_explicit(&line->slots[i], memory_order_acquire);
+
             if (!tarn__slot_is_link(slot) && tarn__slot_location(slot) &&
                 !add(view, tarn__slot_location(slot)))
                 return false;
         }
-        if (!tarn__slot_is_link(slot))
-            return true;
-        line = tarn__line_at(&index->overflow, tarn__link_line(slot));
     }
+    return true;
 }
 
 enum tarn__found tarn__index_view(struct tarn__index *index, uint64_t position,

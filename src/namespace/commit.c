@@ -75,13 +75,12 @@ static tarn_status commit_all_or_nothing(tarn_namespace *ns, const tarn_batch *b
     size_t failed;
     tarn_status status;
 
-    memset(results, 0, batch->count * sizeof *results);
     status = tarn__plan_commit(ns, batch, results, sink, &failed);
     if (!status) {
         summary->processed = batch->count;
         return TARN_OK;
     }
-    summary->failed = 1;
+    summary->failed = failed < batch->count;
     summary->first_failed = failed < batch->count ? failed : 0;
     for (size_t i = 0; i < batch->count; i++) /* nothing was done */
         results[i] = (struct tarn_result){.existed = i == failed && results[i].existed};
@@ -105,14 +104,17 @@ tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch, enum 
         return status;
     os = ns->environment->os;
     start = os->monotonic_ns(os);
+    if (results)
+        memset(results, 0, batch->count * sizeof *results);
     if (!tarn__namespace_usable(ns)) {
         status = tarn__namespace_not_open(ns);
     } else if (batch->count && mode == TARN_ALL_OR_NOTHING) {
         if (!results)
-            scratch = tarn__allocate(batch->count * sizeof *scratch);
-        if (!results && !scratch)
-            return TARN_NO_MEMORY;
-        status = commit_all_or_nothing(ns, batch, results ? results : scratch, &sink, &total);
+            scratch = tarn__allocate_zeroed(batch->count * sizeof *scratch);
+        if (results || scratch)
+            status = commit_all_or_nothing(ns, batch, results ? results : scratch, &sink, &total);
+        else
+            status = TARN_NO_MEMORY;
     } else {
         commit_best_effort(ns, batch, results, &sink, &total);
     }

@@ -125,13 +125,14 @@ static tarn_status begin(struct tarn_cursor *cursor, const struct tarn_cursor_op
 
     if (!options)
         options = &defaults;
-    if (options->size != sizeof *options)
-        return tarn__fail(TARN_INVALID_ARGUMENT,
-                          "options->size is %zu: set it to sizeof(struct tarn_cursor_options)",
-                          options->size);
-    if (options->prefix.length && !options->prefix.data)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "the prefix points to NULL");
-    status = tarn__buf_reserve(&cursor->prefix, options->prefix.length + 1);
+    status = tarn__check_size(options->size, sizeof *options, "tarn_cursor_options");
+    if (!status)
+        status = tarn__check_slice(options->prefix);
+    if (!status && options->prefix.length > TARN_KEY_BYTES_MAX)
+        status = tarn__fail(TARN_KEY_TOO_LARGE, "the prefix has %zu bytes, and a key at most %zu",
+                            options->prefix.length, TARN_KEY_BYTES_MAX);
+    if (!status) /* one byte at least, so that there is something to compare with */
+        status = tarn__buf_reserve(&cursor->prefix, options->prefix.length + 1);
     if (status)
         return status;
     if (options->prefix.length)

@@ -12,15 +12,6 @@
  * Options
  */
 
-static tarn_status check_size(const struct tarn_namespace_options *options)
-{
-    if (options->size == sizeof *options)
-        return TARN_OK;
-    return tarn__fail(TARN_INVALID_ARGUMENT,
-                      "options->size is %zu: set it to sizeof(struct tarn_namespace_options)",
-                      options->size);
-}
-
 static tarn_status check_max_value_size(const struct tarn_namespace_options *options)
 {
     if (options->max_value_size <= TARN_VALUE_BYTES_MAX)
@@ -35,7 +26,7 @@ static tarn_status check_options(const struct tarn_namespace_options *options)
 
     if (!options)
         return TARN_OK;
-    status = check_size(options);
+    status = tarn__check_size(options->size, sizeof *options, "tarn_namespace_options");
     if (!status && options->shards > TARN_SHARDS_MAX)
         status = tarn__fail(TARN_INVALID_ARGUMENT, "shards is %u, and at most %d", options->shards,
                             TARN_SHARDS_MAX);
@@ -133,12 +124,17 @@ tarn_status tarn__namespace_make(struct tarn__environment *environment,
 /* What was in the namespace is gone already: see tarn__namespace_end(). */
 void tarn__namespace_release(tarn_namespace *ns)
 {
+    void (*released)(void *context);
+    void *context;
+
     if (atomic_fetch_sub_explicit(&ns->references, 1, memory_order_acq_rel) != 1)
         return;
+    released = ns->released;
+    context = ns->released_context;
     tarn__shards_free(ns);
-    if (ns->released)
-        ns->released(ns->released_context);
     tarn__free(ns);
+    if (released)
+        released(context);
 }
 
 void tarn_namespace_close(tarn_namespace *ns)
@@ -176,19 +172,12 @@ void tarn__wait_for_readers(struct tarn__environment *environment)
             tarn__os_pause(environment->os, looks++);
 }
 
-/* Without a deadline: for what must not fail. */
-static void lock(tarn_namespace *ns, struct tarn__lock *lock)
-{
-    for (unsigned looks = 0; !tarn__lock_try(lock); looks++)
-        tarn__os_pause(ns->environment->os, looks);
-}
-
 tarn_status tarn__namespace_end_prepare(tarn_namespace *ns)
 {
     unsigned looks = 0;
     bool held;
 
-    lock(ns, &ns->admin); /* not in the middle of clearing */
+    tarn__os_lock(ns->environment->os, &ns->admin); /* not in the middle of clearing */
     atomic_store(&ns->state, TARN__CLOSING);
     tarn__wait_for_readers(ns->environment); /* from now on none of them makes a pin */
     while (atomic_load(&ns->copying))
@@ -215,9 +204,9 @@ void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state)
     atomic_store(&ns->state, state);
     /* Writers that had their lock before they could see this finish first; those that get it
      * later look at the state. Nobody holds these locks for long: no deadline. */
-    lock(ns, &ns->admin);
+    tarn__os_lock(ns->environment->os, &ns->admin);
     for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
-        lock(ns, &tarn__shard_at(ns, i)->lock);
+        tarn__os_lock(ns->environment->os, &tarn__shard_at(ns, i)->lock);
         tarn__lock_give(&tarn__shard_at(ns, i)->lock);
     }
     tarn__lock_give(&ns->admin);
@@ -288,7 +277,7 @@ tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns or options is NULL");
     if (fields & ~known)
         return tarn__fail(TARN_INVALID_ARGUMENT, "fields has unknown bits: %#x", fields & ~known);
-    status = check_size(options);
+    status = tarn__check_size(options->size, sizeof *options, "tarn_namespace_options");
     if (!status && (fields & TARN_SET_MAX_VALUE_SIZE))
         status = check_max_value_size(options);
     if (!status)
@@ -369,10 +358,9 @@ tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_namespace_stats
 
     if (!ns)
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
-    if (stats && stats->size != sizeof *stats)
-        return tarn__fail(TARN_INVALID_ARGUMENT,
-                          "stats->size is %zu: set it to sizeof(struct tarn_namespace_stats)",
-                          stats->size);
+    status = stats ? tarn__check_size(stats->size, sizeof *stats, "tarn_namespace_stats") : TARN_OK;
+    if (status)
+        return status;
     status = tarn__shards_lock_all(ns, true);
     if (status)
         return status;

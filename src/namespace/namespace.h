@@ -2,8 +2,9 @@
  * A namespace: an index over the records of one engine, divided into shards for writing.
  *
  * Order of locks, each optional: namespace's admin lock, then shards by rising number, then the
- * index's or the engine's own. Sections of the epoch are entered with no lock held or while waiting
- * for none.
+ * index's or the engine's own, then that of the pages. Inside a section of the epoch only the
+ * engine's and the pages' may be taken, whose holders never wait for readers; never a shard's or
+ * the admin lock, whose holders may.
  *
  * Life: OPEN -> CLOSING (is anything pinned?) -> OPEN again, or DROPPED or CLOSED. In the last two
  * nothing is left but the struct, until its last handle is closed.
@@ -131,8 +132,8 @@ void tarn__shard_discard(tarn_namespace *ns, const struct tarn__ahead *ahead);
  * TARN_LOCK_TIMEOUT, TARN_CLOSED, TARN_NAMESPACE_DROPPED, and what it takes to make the index for
  * the first key.
  */
-tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__ahead *ahead,
-                             struct tarn__held *held);
+tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, bool may_insert,
+                             struct tarn__ahead *ahead, struct tarn__held *held);
 void tarn__shard_unlock(struct tarn__held *held);
 
 /* The same for the shards of many hashes. */

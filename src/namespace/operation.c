@@ -1,11 +1,13 @@
 /*
  * Operations on one key; see operation.h.
  *
- * A write goes in this order, under the lock of the key's shard; until the engine has the record,
- * any step may fail and leaves everything as it was:
+ * A write goes in this order; until the engine has the record, any step may fail and leaves
+ * everything as it was:
  *
- *     find, decide, check limits, make room for what is handed out, claim a slot for a new key,
- *     engine: append, point the slot, hand out, engine: retire what was there, grow
+ *     before the lock   the engine prepares the record, if its value is known
+ *     under the lock    check the value's size, find, decide, make room for what is handed out,
+ * check limits, claim a slot for a new key, engine: append; point the slot, hand out, retire what
+ * was there, tidy, grow after it          discard what was prepared for an operation that failed
  */
 #include "namespace/operation.h"
 #include "base/memory.h"
@@ -238,8 +240,7 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     return TARN_OK;
 }
 
-/* What the operation is likely to write. Only where its value is known before may it be prepared.
- */
+/* What the operation is likely to write; false where nothing can be done ahead of it. */
 static bool expect_write(const struct tarn__operation *operation, struct tarn__ahead *ahead)
 {
     memset(ahead, 0, sizeof *ahead);
@@ -249,18 +250,25 @@ static bool expect_write(const struct tarn__operation *operation, struct tarn__a
     return operation->kind != TARN__INCREMENT && operation->kind != TARN__GET;
 }
 
+static bool may_insert(const struct tarn__operation *operation)
+{
+    return operation->kind == TARN__SET || operation->kind == TARN__INSERT ||
+           operation->kind == TARN__INCREMENT;
+}
+
 tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
                                 uint64_t hash, struct tarn__sink *sink, struct tarn_result *result)
 {
     struct tarn__ahead ahead;
     struct tarn__held held;
     bool divide = false;
-    bool known = expect_write(operation, &ahead);
-    tarn_status status = tarn__shard_lock(ns, hash, known ? &ahead : NULL, &held);
+    bool expected = expect_write(operation, &ahead);
+    tarn_status status =
+        tarn__shard_lock(ns, hash, may_insert(operation), expected ? &ahead : NULL, &held);
 
     if (!status) {
         status = run_locked(ns, &held, operation, hash, &ahead.write, sink, result);
-        if (tarn__index_grow(held.index, &held.shard->growth, 0))
+        if (!status && tarn__index_grow(held.index, &held.shard->growth, 0))
             divide = tarn__index_wants_groups(held.index, &held.shard->growth);
         tarn__shard_unlock(&held);
     }

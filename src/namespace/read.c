@@ -122,15 +122,16 @@ tarn_status tarn_get_pinned(tarn_namespace *ns, struct tarn_slice key, struct ta
     search.ns = ns;
     search.key = key;
     hash = tarn__hash(key, ns->environment->seed);
-    do { /* pins wait outside while it is not decided whether the namespace ends */
+    for (;;) { /* pins wait outside while it is not decided whether the namespace ends */
         if (!tarn__namespace_wait_open(ns))
             return tarn__namespace_not_open(ns);
         tarn__read_enter(ns, &reading);
-        if (atomic_load_explicit(&ns->state, memory_order_acquire) == TARN__OPEN)
+        status = tarn__read_find(ns, hash, &search, &reading, &location);
+        /* after the search, which may have left the section and entered it again */
+        if (status || atomic_load_explicit(&ns->state, memory_order_acquire) == TARN__OPEN)
             break;
         tarn__epoch_leave(reading.section);
-    } while (true);
-    status = tarn__read_find(ns, hash, &search, &reading, &location);
+    }
     if (!status) {
         ns->engine->pin(ns->engine_state, location);
         pin->value = search.record.value;

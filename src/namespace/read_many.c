@@ -183,17 +183,27 @@ static bool unchanged(tarn_namespace *ns, struct tarn__index *index, const struc
     return atomic_load_explicit(&ns->index, memory_order_acquire) == index;
 }
 
+static size_t bytes_of_cut(const struct cut_key *cut, size_t count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += cut[i].record.value.length;
+    return bytes;
+}
+
+/* All of it, or nothing where memory runs out. */
 static tarn_status copy_cut(const struct cut_key *cut, size_t count, struct tarn_result *results,
                             struct tarn__sink *sink)
 {
-    tarn_status status = TARN_OK;
-
-    for (size_t i = 0; i < count && !status; i++) {
+    if (sink->buf && tarn__buf_reserve(sink->buf, bytes_of_cut(cut, count)))
+        return TARN_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
         if (sink->buf)
-            status = tarn__read_append(sink->buf, sink->at, cut[i].record.value);
+            (void)tarn__read_append(sink->buf, sink->at, cut[i].record.value); /* has room */
         fill(&results[i], &cut[i].record, sink);
     }
-    return status;
+    return TARN_OK;
 }
 
 /* Copies what was gathered and leaves the section: first, if it is much. */
@@ -201,12 +211,9 @@ static tarn_status copy_cut_and_leave(tarn_namespace *ns, struct tarn__section *
                                       const struct cut_key *cut, size_t count,
                                       struct tarn_result *results, struct tarn__sink *sink)
 {
-    size_t bytes = 0;
     tarn_status status;
 
-    for (size_t i = 0; i < count; i++)
-        bytes += cut[i].record.value.length;
-    if (bytes <= TARN__COPY_INSIDE_MAX || !tarn__copy_outside_begin(ns)) {
+    if (bytes_of_cut(cut, count) <= TARN__COPY_INSIDE_MAX || !tarn__copy_outside_begin(ns)) {
         status = copy_cut(cut, count, results, sink);
         tarn__epoch_leave(section);
         return status;
@@ -340,5 +347,7 @@ tarn_status tarn_get_many(tarn_namespace *ns, enum tarn_mode mode, const struct 
             tarn__result_settle(&results[i], values);
     }
     tarn__free(scratch);
+    if (status && tarn_last_error()->status != status)
+        tarn__outcome(status); /* keys that came later had another */
     return status;
 }

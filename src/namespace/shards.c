@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define PREPARE_BYTES_MAX ((size_t)64 * 1024)
+
 /* ------------------------------------------------------------------------------------------
  * Making
  */
@@ -68,7 +70,8 @@ static tarn_status lock_until(tarn_namespace *ns, struct tarn__lock *lock,
         deadline->set = true;
     }
     for (unsigned looks = 0; !tarn__lock_try(lock); looks++) {
-        if (looks % 64 == 63 && os->monotonic_ns(os) >= deadline->at)
+        if ((looks % 64 == 63 || looks >= TARN__PAUSES_WITHOUT_SLEEP) &&
+            os->monotonic_ns(os) >= deadline->at)
             return tarn__fail(TARN_LOCK_TIMEOUT,
                               "a lock of namespace \"%.*s\" was not had within %u ms: try again",
                               (int)ns->name_length, ns->name, timeout_ms);
@@ -124,6 +127,16 @@ static struct tarn__shard *shard_now(tarn_namespace *ns, uint64_t hash, struct t
     return held->groups ? tarn__shard_of(ns, held->groups, hash) : NULL;
 }
 
+/* Large values are left to append: a section is to be short. */
+static bool may_prepare(tarn_namespace *ns, const struct tarn__ahead *ahead)
+{
+    size_t length = ahead->write.record.value.length;
+
+    return ns->engine->prepare && !ahead->write.removes && !ahead->write.location &&
+           length <= PREPARE_BYTES_MAX &&
+           length <= atomic_load_explicit(&ns->max_value_size, memory_order_relaxed);
+}
+
 /* A write costs two trips to memory, to the bucket and to the record that is there. The first one
  * is begun here, then the new record is made, then the second one is begun. Inside. */
 static void work_ahead(tarn_namespace *ns, uint64_t hash, struct tarn__ahead *ahead)
@@ -135,9 +148,15 @@ static void work_ahead(tarn_namespace *ns, uint64_t hash, struct tarn__ahead *ah
     if (!tarn__index_place(index, hash, &place))
         return;
     __builtin_prefetch(place.line, 1);
-    if (ns->engine->prepare && !ahead->write.removes && !ahead->write.location) {
+    if (may_prepare(ns, ahead)) {
         ahead->clears = atomic_load_explicit(&ns->clears, memory_order_acquire);
         ns->engine->prepare(ns->engine_state, &ahead->write);
+        if (ahead->write.location &&
+            atomic_load_explicit(&ns->clears, memory_order_acquire) != ahead->clears) {
+            /* before or after the clear, nobody can tell: it must not be used, nor stay */
+            ns->engine->discard(ns->engine_state, ahead->write.location);
+            ahead->write.location = 0;
+        }
     }
     likely = tarn__index_likely(&place, hash);
     if (likely)
@@ -155,8 +174,8 @@ void tarn__shard_discard(tarn_namespace *ns, const struct tarn__ahead *ahead)
     tarn__epoch_leave(section);
 }
 
-tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__ahead *ahead,
-                             struct tarn__held *held)
+tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, bool may_insert,
+                             struct tarn__ahead *ahead, struct tarn__held *held)
 {
     struct deadline deadline = {0};
 
@@ -171,6 +190,8 @@ tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, struct tarn__ahe
         tarn__epoch_leave(section);
         if (!usable)
             return tarn__namespace_not_open(ns);
+        if (!shard && !may_insert)
+            return tarn__outcome(TARN_KEY_NOT_FOUND); /* there is no key, and no memory is needed */
         status = shard ? lock_until(ns, &shard->lock, &deadline) : begin_index(ns);
         if (status)
             return status;
@@ -357,7 +378,9 @@ tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards)
     struct tarn__index *index;
     tarn_status status;
 
-    if (!ns || shards < 1 || shards > TARN_SHARDS_MAX)
+    if (!ns)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
+    if (shards < 1 || shards > TARN_SHARDS_MAX)
         return tarn__fail(TARN_INVALID_ARGUMENT, "a namespace has 1 to %d shards, not %u",
                           TARN_SHARDS_MAX, shards);
     status = tarn__shards_lock_all(ns, true);

@@ -498,7 +498,7 @@ void tarn__os_pause(const struct tarn__os *os, unsigned looks)
 {
     if (looks < 100)
         tarn__relax();
-    else if (looks < 200)
+    else if (looks < TARN__PAUSES_WITHOUT_SLEEP)
         os->yield(os);
     else
         os->sleep_ns(os, 100000);

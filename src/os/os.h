@@ -22,7 +22,7 @@
 #ifndef TARN_OS_OS_H
 #define TARN_OS_OS_H
 
-#include "tarn.h"
+#include "base/lock.h"
 
 /* In place of a directory's handle: the name is a path of the caller's, as the process sees it. */
 #define TARN__OS_NO_DIRECTORY (-1)
@@ -287,6 +287,14 @@ const char *tarn__file_path(const struct tarn__file *file);
 
 /* What a thread does before it looks again for what it waits for, for the looks-th time (from 0):
  * first nothing much, then it lets others run, then it sleeps for 100 microseconds. */
+#define TARN__PAUSES_WITHOUT_SLEEP 200
 void tarn__os_pause(const struct tarn__os *os, unsigned looks);
+
+/* Takes a lock, however long it takes. */
+static inline void tarn__os_lock(const struct tarn__os *os, struct tarn__lock *lock)
+{
+    for (unsigned looks = 0; !tarn__lock_try(lock); looks++)
+        tarn__os_pause(os, looks);
+}
 
 #endif

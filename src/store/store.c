@@ -90,10 +90,9 @@ tarn_status tarn__store_open(const struct tarn__os *os, const struct tarn_option
 
     if (!out)
         return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
-    if (options && options->size != sizeof *options)
-        return tarn__fail(TARN_INVALID_ARGUMENT,
-                          "options->size is %zu: set it to sizeof(struct tarn_options)",
-                          options->size);
+    status = options ? tarn__check_size(options->size, sizeof *options, "tarn_options") : TARN_OK;
+    if (status)
+        return status;
     if (options && options->max_memory_bytes && options->max_memory_bytes < TARN__REGION_BYTES)
         return tarn__fail(TARN_INVALID_ARGUMENT, "max_memory_bytes is %llu, and at least %zu",
                           (unsigned long long)options->max_memory_bytes, TARN__REGION_BYTES);
@@ -209,10 +208,10 @@ static tarn_status named(tarn_status status, struct tarn_slice name)
                       (const char *)name.data);
 }
 
-static tarn_status check(const tarn_store *store, struct tarn_slice name, const void *out)
+static tarn_status check(const tarn_store *store, struct tarn_slice name)
 {
-    if (!store || !out)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "store or the output is NULL");
+    if (!store)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
     return tarn__check_name(name);
 }
 
@@ -261,7 +260,7 @@ tarn_status tarn_namespace_create(tarn_store *store, struct tarn_slice name,
                                   const struct tarn_namespace_options *options, tarn_namespace **ns)
 {
     tarn_namespace *made;
-    tarn_status status = check(store, name, ns);
+    tarn_status status = ns ? check(store, name) : tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
 
     if (status)
         return status;
@@ -276,7 +275,7 @@ tarn_status tarn_namespace_create(tarn_store *store, struct tarn_slice name,
 
 tarn_status tarn_namespace_open(tarn_store *store, struct tarn_slice name, tarn_namespace **ns)
 {
-    tarn_status status = check(store, name, ns);
+    tarn_status status = ns ? check(store, name) : tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
     size_t at;
 
     if (status)
@@ -294,7 +293,7 @@ tarn_status tarn_namespace_open(tarn_store *store, struct tarn_slice name, tarn_
 
 tarn_status tarn_namespace_drop(tarn_store *store, struct tarn_slice name)
 {
-    tarn_status status = check(store, name, store);
+    tarn_status status = check(store, name);
     tarn_namespace *ns = NULL;
     size_t at = 0;
 

@@ -40,7 +40,7 @@ struct stripe {
 
 struct memory_engine {
     struct tarn__environment *environment;
-    _Atomic(struct stripe *) stripes[STRIPES]; /* made when first needed; the first one first */
+    _Atomic(struct stripe *) stripes[STRIPES]; /* made when first needed */
     _Atomic uint64_t memory_bytes;
 };
 
@@ -50,8 +50,7 @@ struct memory_engine {
 
 static void lock(struct memory_engine *engine, struct stripe *stripe)
 {
-    for (unsigned looks = 0; !tarn__lock_try(&stripe->lock); looks++)
-        tarn__os_pause(engine->environment->os, looks);
+    tarn__os_lock(engine->environment->os, &stripe->lock);
 }
 
 static void unlock(struct stripe *stripe)
@@ -76,7 +75,7 @@ static struct stripe *make_stripe(struct memory_engine *engine, size_t number)
     return stripe;
 }
 
-/* This thread's stripe, or the first one where there is no memory for it; NULL without either. */
+/* This thread's stripe, or any other where there is no memory for it; NULL without either. */
 static struct stripe *stripe_of_thread(struct memory_engine *engine)
 {
     size_t number = tarn__section_hint % STRIPES;
@@ -119,7 +118,7 @@ static void memory_prefetch(void *state, uint64_t location)
     const char *address = tarn__pages_address(&engine->environment->pages, location);
 
     __builtin_prefetch(address);
-    __builtin_prefetch(address + 64); /* also for writes: it is soon written to again */
+    __builtin_prefetch(address + 64);
 }
 
 /* Frees records, whatever stripes they came from. No stripe may be locked. What is known of their
@@ -257,32 +256,33 @@ static void find_room(struct memory_engine *engine, struct stripe *stripe, size_
     }
 }
 
-static tarn_status store_record(struct memory_engine *engine, struct stripe *stripe,
-                                struct tarn__write *write)
+/* Takes the memory for a record; the stripe is locked. What is written there need not be. */
+static tarn_status take_memory(struct memory_engine *engine, struct stripe *stripe,
+                               struct tarn__write *write, void **address)
 {
     const struct tarn__record *record = &write->record;
     size_t bytes = tarn__record_bytes(record->key.length, record->value.length);
-    tarn_status status;
-    void *address;
 
     find_room(engine, stripe, bytes);
-    status = tarn__slab_take(&stripe->slab, bytes, &write->location, &address);
-    if (!status)
-        tarn__record_write(address, record);
-    return status;
+    return tarn__slab_take(&stripe->slab, bytes, &write->location, address);
 }
 
 static void memory_prepare(void *state, struct tarn__write *write)
 {
     struct memory_engine *engine = state;
     struct stripe *stripe = stripe_of_thread(engine);
+    tarn_status status;
+    void *address;
 
     if (!stripe)
         return;
     lock(engine, stripe);
-    if (store_record(engine, stripe, write))
-        write->location = 0;
+    status = take_memory(engine, stripe, write, &address);
     unlock(stripe);
+    if (status)
+        write->location = 0;
+    else
+        tarn__record_write(address, &write->record);
 }
 
 static void memory_discard(void *state, uint64_t location)
@@ -303,6 +303,7 @@ static tarn_status memory_append(void *state, struct tarn__write *writes, size_t
     struct stripe *stripe;
     tarn_status status = TARN_OK;
     size_t done = 0;
+    void *address;
 
     if (count == 1 && writes->location)
         return append_prepared(engine, writes);
@@ -312,17 +313,17 @@ static tarn_status memory_append(void *state, struct tarn__write *writes, size_t
     if (!stripe)
         return TARN_NO_MEMORY;
     lock(engine, stripe);
-    for (; done < count && !status; done++)
-        if (!writes[done].removes)
-            status = store_record(engine, stripe, &writes[done]);
-    for (size_t i = 0; status && i + 1 < done; i++) { /* nobody has seen these */
-        struct tarn__slab_page *page =
-            writes[i].removes ? NULL : page_of(engine, writes[i].location);
-
-        if (page)
-            tarn__slab_give(page, writes[i].location);
+    for (; done < count && !status; done++) {
+        if (writes[done].removes)
+            continue;
+        status = take_memory(engine, stripe, &writes[done], &address);
+        if (!status)
+            tarn__record_write(address, &writes[done].record);
     }
     unlock(stripe);
+    for (size_t i = 0; status && i + 1 < done; i++) /* nobody has seen these */
+        if (!writes[i].removes)
+            free_records(engine, &writes[i].location, 1);
     return status;
 }
 

@@ -5,7 +5,8 @@
  *   1. An object is in use, or its free bit is set, or its dead bit is: never two of these.
  *   2. dead_count > 0 only while the page is pinned.
  *   3. A page is listed if and only if free_count > 0 and it is not detached.
- *   4. A page all of whose objects are free is given back, unless it is the only one of its class.
+ *   4. A page all of whose objects are free is given back, unless it is the only one of its class;
+ *      one of a large object always is.
  */
 #include "engine/memory/slab.h"
 #include "base/memory.h"
@@ -152,7 +153,7 @@ static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t obj
     page->block_bytes = block.bytes;
     page->class = class;
     page->object_units = (uint32_t)((object_bytes + 7) / 8);
-    page->inverse = (uint32_t)((((uint64_t)1 << 32) + page->object_units - 1) / page->object_units);
+    page->inverse = (((uint64_t)1 << 32) + page->object_units - 1) / page->object_units;
     page->object_count = (uint32_t)count;
     page->free_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++)

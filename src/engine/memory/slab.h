@@ -25,7 +25,7 @@ struct tarn__slab_page {
     void *base;
     uint64_t location;
     uint32_t object_units; /* of 8 bytes */
-    uint32_t inverse;      /* 2^32 / object_units, rounded up: turns a division into a product */
+    uint64_t inverse;      /* 2^32 / object_units, rounded up: turns a division into a product */
     uint32_t object_count;
     uint32_t free_count;
     uint32_t dead_count;
