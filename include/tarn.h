@@ -13,15 +13,21 @@
  *     an absent key.
  *
  * Conventions that hold for every function below
- *   - It returns TARN_OK (0) or a negative status. Outputs come last and are untouched on failure,
- *     unless said.
- *   - An output that the caller has no use for may be NULL.
+ *   - What returns tarn_status returns TARN_OK (0) or a negative status. Outputs come last and are
+ *     untouched on failure, unless said.
+ *   - An output that the caller has no use for may be NULL, except the object that a call makes
+ *     (store, namespace, batch, cursor, pin).
  *   - Keys and values are bytes with a length (struct tarn_slice). Arguments are read during the
  *     call only.
  *   - Every function may be called by any thread at any time, unless said. A tarn_buf, a tarn_pin,
  *     a tarn_cursor and a tarn_batch that is being built belong to one thread at a time.
- *   - Reads take no lock. Writes lock one shard (a batch: the shards of its keys) and wait for it
- *     at most the namespace's lock_timeout_ms. Nothing else blocks, unless said.
+ *   - Reads take no lock of the namespace, and wait only while an all-or-nothing batch is being
+ *     applied to the same keys: a few stores for each key. Giving back a pin, a cursor's step and
+ *     values of more than 64 KiB take a lock of the engine for a moment.
+ *   - Writes lock one shard (a batch: the shards of its keys) and wait for it for about the
+ *     namespace's lock_timeout_ms at most. A write that finds too much memory waiting to be reused
+ *     waits until the readers of that moment have left, each after a copy of 64 KiB at most.
+ *   - Making, opening, dropping and listing namespaces wait for one another.
  *   - TARN_INVALID_ARGUMENT is returned for a NULL where an object is needed and for a field out of
  *     its range; TARN_CLOSED for a handle whose store was closed; TARN_NAMESPACE_DROPPED for a
  *     handle whose namespace was dropped; TARN_NO_MEMORY where memory ran out. Then nothing has
@@ -113,8 +119,8 @@ struct tarn_error {
     char message[256]; /* a sentence with the detail; NUL-terminated, cut where it is longer */
 };
 
-/* Never NULL; overwritten by the next call of this thread that fails. A call that succeeds leaves
- * it alone. */
+/* Never NULL. It tells of the last call of this thread if that failed; a call that succeeds may
+ * change it. */
 TARN_API const struct tarn_error *tarn_last_error(void);
 
 /* The version of the library: "MAJOR.MINOR.PATCH". Static. */
@@ -174,8 +180,9 @@ struct tarn_options {
 
 /*
  * Makes a store in memory. dir must be NULL: a directory gives TARN_PERSISTENCE_NOT_ENABLED.
- * options may be NULL. From 2 MiB of data on, a store has one thread of
- * its own, which prepares memory ahead of the writers.
+ * options may be NULL. From about 2 MiB of data on, a store has one thread of its own, which
+ * prepares memory ahead of the writers and has all signals blocked. TARN_IO: there are no random
+ * bytes.
  */
 TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *options,
                                tarn_store **store);
@@ -261,8 +268,8 @@ TARN_API tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned field
  */
 TARN_API tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards);
 
-/* Removes every key, as one write: whoever reads sees all of them or none. Waits for readers under
- * way to leave. TARN_LOCK_TIMEOUT. */
+/* Removes every key, as one write: reads see all of them or none; a cursor may still return what it
+ * has pinned. Waits for reads under way. TARN_LOCK_TIMEOUT. */
 TARN_API tarn_status tarn_namespace_clear(tarn_namespace *ns);
 
 struct tarn_namespace_stats {
@@ -273,7 +280,7 @@ struct tarn_namespace_stats {
                               the rest */
     uint64_t index_bytes;  /* of these, the index */
     uint64_t writes;       /* operations that changed something, since the namespace was made */
-    uint64_t sequence;     /* of the newest write in the whole store */
+    uint64_t sequence;     /* the highest given out in the store; a write that fails may use one */
     uint32_t shards;
     struct tarn_namespace_options options; /* as they are in force */
 };
@@ -391,8 +398,9 @@ struct tarn_result {
  *
  * TARN_ALL_OR_NOTHING: everything is read at one moment, between two writes or batches. If a key is
  * absent the call returns TARN_KEY_NOT_FOUND; then every result's status tells which of them are
- * there at that moment, and values is untouched. Takes no lock unless writers keep changing these
- * keys; then TARN_LOCK_TIMEOUT is possible.
+ * there at that moment, and values is untouched. A key that is not valid has its status in its
+ * result, which is returned. Takes no lock unless writers keep changing these keys; then
+ * TARN_LOCK_TIMEOUT is possible.
  */
 TARN_API tarn_status tarn_get_many(tarn_namespace *ns, enum tarn_mode mode,
                                    const struct tarn_slice *keys, size_t count,
@@ -451,8 +459,9 @@ struct tarn_batch_summary {
  * TARN_ALL_OR_NOTHING: everything is checked before anything is changed, and readers see the batch
  * whole or not at all. If an operation fails, its status is returned and nothing has changed:
  * processed is 0, failed is 1, its result has its status and all others TARN_OK, and values is
- * untouched. The same, with no operation at fault, for TARN_LOCK_TIMEOUT. All writes of the batch
- * have one sequence.
+ * untouched. The same for TARN_LOCK_TIMEOUT, TARN_NO_MEMORY and TARN_FULL (of the store) with
+ * failed being 0: it is the fault of none of the operations. All writes of the batch have one
+ * sequence.
  *
  * TARN_BEST_EFFORT: returns TARN_OK also if operations failed: look at summary->failed or at the
  * results. Each operation is applied for itself, and has a sequence of its own.
@@ -466,7 +475,8 @@ TARN_API tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *bat
  *
  * A cursor walks the keys in the order of their hashes, while readers and writers go on and the
  * index grows. A key that is there from beginning to end is returned exactly once; one that comes
- * or goes meanwhile, at most once for each time that it was set.
+ * or goes meanwhile, at most once for each time that it was set. A record is as it was when the
+ * cursor came to its neighbourhood; it may have been changed or deleted since.
  */
 
 typedef struct tarn_cursor tarn_cursor;

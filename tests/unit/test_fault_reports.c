@@ -41,7 +41,7 @@ static void a_commit_that_fails_fills_in_its_summary(void **state)
         if (status)
             expect_status(TARN_NO_MEMORY, status);
         expect_number(status ? 0 : 1, summary.processed);
-        expect_number(status ? 1 : 0, summary.failed);
+        expect_number(0, summary.failed); /* it is the fault of none of the operations */
     } while (allocation_fault_fired());
     tarn_batch_free(batch);
 }
@@ -65,43 +65,6 @@ static void many_keys_tell_why_they_failed(void **state)
     expect_status(TARN_KEY_NOT_FOUND, results[1].status);
     tarn_buf_release(&values);
     expect_status(TARN_NO_MEMORY, tarn_last_error()->status);
-}
-
-/* A failure that is to be seen again after calls that succeed. */
-static void fail_in_a_known_way(struct fixture *fixture)
-{
-    expect_status(TARN_KEY_INVALID, tarn_delete(fixture->ns, text("")));
-}
-
-static void success_without_growth_leaves_the_last_error(void **state)
-{
-    struct fixture *fixture = *state;
-    char room[NUMBERED_KEY_ROOM];
-
-    for (uint64_t i = 0; i < 5000; i++) {
-        fail_in_a_known_way(fixture);
-        allocation_fault_arm(1, true); /* without memory to grow, buckets get longer instead */
-        allocation_fault_resume();
-        if (tarn_set(fixture->ns, numbered_key(room, i), text("value"), NULL, NULL) == TARN_OK)
-            if (tarn_last_error()->status != TARN_KEY_INVALID)
-                fail_msg("set %llu succeeded, and the last error became %s", (unsigned long long)i,
-                         tarn_status_name(tarn_last_error()->status));
-        allocation_fault_arm(0, false);
-        if (tarn_exists(fixture->ns, numbered_key(room, i)))
-            expect_ok(tarn_set(fixture->ns, numbered_key(room, i), text("value"), NULL, NULL));
-    }
-}
-
-static void absent_keys_of_many_leave_the_last_error(void **state)
-{
-    struct fixture *fixture = *state;
-    struct tarn_slice keys[] = {text("absent"), text("absent too")};
-    struct tarn_result results[2];
-
-    fail_in_a_known_way(fixture);
-    expect_ok(tarn_get_many(fixture->ns, TARN_BEST_EFFORT, keys, 2, results, NULL));
-    expect_status(TARN_KEY_NOT_FOUND, results[1].status);
-    expect_status(TARN_KEY_INVALID, tarn_last_error()->status);
 }
 
 /* A batch whose last record has no room gives back what it stored of the others. */
@@ -135,8 +98,6 @@ int main(void)
         TEST(a_batch_that_fails_leaves_no_records),
         TEST(a_commit_that_fails_fills_in_its_summary),
         TEST(many_keys_tell_why_they_failed),
-        TEST(success_without_growth_leaves_the_last_error),
-        TEST(absent_keys_of_many_leave_the_last_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,7 +201,7 @@ static tarn_status call_batch(void)
     tarn_status status = tarn_batch_commit(ns, batch, TARN_ALL_OR_NOTHING, results, NULL, &summary);
 
     expect_number(0, summary.processed);
-    expect_number(1, summary.failed);
+    expect_number(0, summary.failed);
     expect_that(summary.duration_ns >= (uint64_t)TIMEOUT_MS * 1000000);
     expect_that(summary.duration_ns < (uint64_t)TIMEOUT_MS_MOST * 1000000);
     tarn_batch_free(batch);
