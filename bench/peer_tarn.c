@@ -156,7 +156,7 @@ static enum peer_status set_many(void *context, const peer_key *keys,
 static uint64_t memory_bytes(void *context)
 {
     struct store *store = context;
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     if (status_of(tarn_namespace_stats(store->ns, &stats, NULL, 0)) != PEER_OK) {
         return UINT64_MAX;
     }

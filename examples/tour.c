@@ -149,7 +149,7 @@ static void print_top(struct tour *tour)
 
 static void print_memory(struct tour *tour)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
 
     tour_expect(tarn_namespace_stats(tour->records, &stats, NULL, 0), "asking for the stats");
     printf("\nMemory: %.1f MiB for %.1f MiB of keys and values, the index being %.1f MiB of it.\n",

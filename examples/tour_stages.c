@@ -17,7 +17,7 @@ tarn_namespace *tour_namespace(struct tour *tour, const char *name)
 
 uint64_t tour_keys(tarn_namespace *ns)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
 
     tour_expect(tarn_namespace_stats(ns, &stats, NULL, 0), "asking for the stats");
     return stats.keys;

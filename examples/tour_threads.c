@@ -251,7 +251,7 @@ static void wait_for_work(struct work *work)
 void tour_resize(struct tour *tour)
 {
     static const uint32_t sizes[] = {64, 4096, 1, 7, 256, 16};
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     struct work work = {.tour = tour};
     pthread_t reader, writer;
 

@@ -272,8 +272,8 @@ TARN_API tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards);
  * has pinned. Waits for reads under way. TARN_LOCK_TIMEOUT. */
 TARN_API tarn_status tarn_namespace_clear(tarn_namespace *ns);
 
-struct tarn_namespace_stats {
-    size_t size; /* in: sizeof(struct tarn_namespace_stats) */
+struct tarn_stats {
+    size_t size; /* in: sizeof(struct tarn_stats) */
     uint64_t keys;
     uint64_t bytes;        /* of keys and values */
     uint64_t memory_bytes; /* taken from the operating system for this namespace: records, index and
@@ -290,7 +290,7 @@ struct tarn_namespace_stats {
  * receives the keys of the first so many shards. Takes the write locks for a moment.
  * TARN_LOCK_TIMEOUT.
  */
-TARN_API tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_namespace_stats *stats,
+TARN_API tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_stats *stats,
                                           uint64_t *shard_keys, size_t shard_capacity);
 
 /* ------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ static void assign_shards(struct tarn__groups *groups)
 
     memset(last, 0xff, sizeof last);
     for (uint32_t group = 0; group < 1u << groups->bits; group++) {
-        /* mixed, because the jumps of small numbers in a row are alike */
+        /* mixed, as the paper expects keys that are hashes */
         uint32_t shard = tarn__jump_hash(XXH3_64bits(&group, sizeof group), groups->shard_count);
 
         groups->shard[group] = (uint16_t)shard;

@@ -338,7 +338,7 @@ static void fill_options(const tarn_namespace *ns, struct tarn_namespace_options
 }
 
 /* All locks are held. */
-static void fill_stats(tarn_namespace *ns, struct tarn_namespace_stats *stats)
+static void fill_stats(tarn_namespace *ns, struct tarn_stats *stats)
 {
     count_all(ns, &stats->keys, &stats->bytes, &stats->writes);
     stats->index_bytes = tarn__index_bytes(atomic_load(&ns->index));
@@ -351,14 +351,14 @@ static void fill_stats(tarn_namespace *ns, struct tarn_namespace_stats *stats)
     fill_options(ns, &stats->options);
 }
 
-tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_namespace_stats *stats,
+tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_stats *stats,
                                  uint64_t *shard_keys, size_t shard_capacity)
 {
     tarn_status status;
 
     if (!ns)
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
-    status = stats ? tarn__check_size(stats->size, sizeof *stats, "tarn_namespace_stats") : TARN_OK;
+    status = stats ? tarn__check_size(stats->size, sizeof *stats, "tarn_stats") : TARN_OK;
     if (status)
         return status;
     status = tarn__shards_lock_all(ns, true);

@@ -18,9 +18,9 @@ static struct tarn_namespace_options options_with(uint64_t max_keys, uint64_t ma
                                            .max_bytes = max_bytes};
 }
 
-static struct tarn_namespace_stats stats_of(tarn_namespace *ns)
+static struct tarn_stats stats_of(tarn_namespace *ns)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
 
     expect_ok(tarn_namespace_stats(ns, &stats, NULL, 0));
     return stats;
@@ -43,7 +43,7 @@ static void watch_limits(struct worker *worker)
     struct shared *shared = worker->context;
 
     while (contest_goes_on(worker) && atomic_load(&shared->running)) {
-        struct tarn_namespace_stats stats = {.size = sizeof stats};
+        struct tarn_stats stats = {.size = sizeof stats};
 
         CONTEST_OK(worker, tarn_namespace_stats(shared->ns, &stats, NULL, 0));
         CONTEST_CHECK(worker,

@@ -10,7 +10,7 @@
 
 static struct tarn_namespace_options options_of(tarn_namespace *ns)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
 
     expect_ok(tarn_namespace_stats(ns, &stats, NULL, 0));
     return stats.options;

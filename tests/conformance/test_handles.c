@@ -16,7 +16,7 @@ static bool visit_nothing(void *context, struct tarn_slice name)
 static void expect_every_call(tarn_status wanted, tarn_namespace *ns)
 {
     struct tarn_namespace_options options = {.size = sizeof options, .max_keys = 5};
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     struct tarn_slice key = text("k"), value = text("v");
     struct tarn_buf buf = {0};
     struct tarn_pin pin = {0};
@@ -178,7 +178,7 @@ static void test_size_of_options(void **state)
         struct tarn_options store_options = {.size = sizes[i]};
         struct tarn_namespace_options options = {.size = sizes[i], .max_keys = 1};
         struct tarn_cursor_options cursor_options = {.size = sizes[i]};
-        struct tarn_namespace_stats stats = {.size = sizes[i], .keys = 42};
+        struct tarn_stats stats = {.size = sizes[i], .keys = 42};
         tarn_store *store = NULL;
         tarn_namespace *ns = NULL;
         tarn_cursor *cursor = NULL;

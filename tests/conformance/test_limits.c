@@ -118,7 +118,7 @@ static void test_max_bytes_and_counters(void **state)
 static void test_options_at_their_bounds(void **state)
 {
     struct fixture *f = *state;
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
 
     fixture_renew_namespace(f, OPTIONS(.shards = 1));
     fixture_renew_namespace(f, OPTIONS(.shards = TARN_SHARDS_MAX));
@@ -139,7 +139,7 @@ static void test_max_memory_bytes(void **state)
 {
     struct fixture *f = *state;
     struct tarn_options options = {.size = sizeof options, .max_memory_bytes = 16 << 20};
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     char room[NUMBERED_KEY_ROOM];
     void *bytes = patterned_bytes(1000, 1);
     struct tarn_slice value = tarn_slice_of(bytes, 1000);

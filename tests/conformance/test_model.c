@@ -120,7 +120,7 @@ static void expect_record_info(struct run *run, struct tarn_slice key,
 /* The namespace's records and figures are the model's. */
 static void compare_all(struct run *run)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     struct tarn_slice key, value;
     struct tarn_record_info info;
     tarn_cursor *cursor = NULL;

@@ -19,7 +19,7 @@ static void insert_keys(tarn_namespace *ns)
 /* Expects so many shards, that their keys sum up, and that every key is there. */
 static void expect_all_there(tarn_namespace *ns, uint32_t shards)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     uint64_t *shard_keys = calloc(TARN_SHARDS_MAX + 1, sizeof *shard_keys);
     char room[NUMBERED_KEY_ROOM], value[NUMBERED_KEY_ROOM];
     struct tarn_buf buf = {0};
@@ -64,7 +64,7 @@ static void test_up_and_down(void **state)
 static void test_every_number_of_shards(void **state)
 {
     struct fixture *f = *state;
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     char room[NUMBERED_KEY_ROOM];
 
     for (uint32_t shards = 1; shards <= TARN_SHARDS_MAX; shards++) {
@@ -117,10 +117,10 @@ static void test_shard_keys_within_capacity(void **state)
 
     insert_keys(f->ns);
     expect_ok(tarn_namespace_stats(
-        f->ns, &(struct tarn_namespace_stats){.size = sizeof(struct tarn_namespace_stats)}, all,
+        f->ns, &(struct tarn_stats){.size = sizeof(struct tarn_stats)}, all,
         16));
     for (unsigned capacity = 0; capacity <= 16; capacity++) {
-        struct tarn_namespace_stats stats = {.size = sizeof stats};
+        struct tarn_stats stats = {.size = sizeof stats};
 
         for (unsigned i = 0; i < 16; i++)
             some[i] = 123456789;
@@ -134,7 +134,7 @@ static void test_shard_keys_within_capacity(void **state)
 static void test_even_spread(void **state)
 {
     struct fixture *f = *state;
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     uint64_t shard_keys[10];
 
     insert_keys(f->ns);

@@ -234,7 +234,7 @@ static void test_clear(void **state)
 static void test_stats(void **state)
 {
     struct fixture *f = *state;
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     struct tarn_record_info info;
 
     expect_ok(tarn_namespace_stats(f->ns, &stats, NULL, 0));

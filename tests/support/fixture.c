@@ -75,7 +75,7 @@ static uint64_t digest_of(struct tarn_slice bytes, uint64_t digest)
 
 struct fixture_state fixture_state_of(tarn_namespace *ns)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     struct fixture_state state = {0};
     struct tarn_slice key, value;
     struct tarn_record_info info;

@@ -87,7 +87,7 @@ static void expect_no_claims(size_t space)
 /* The namespace holds what the model holds, no more and no less. */
 static void expect_model(size_t space)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     uint64_t keys = 0, total = 0;
     char room[NUMBERED_KEY_ROOM];
 
@@ -343,7 +343,7 @@ static void change_limits(size_t space)
 {
     struct tarn_namespace_options options = {
         .size = sizeof options, .max_keys = 100000, .max_bytes = (uint64_t)1 << 40};
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
 
     if (!CALL(TARN_OK, tarn_namespace_configure(spaces[space],
                                                 TARN_SET_MAX_KEYS | TARN_SET_MAX_BYTES, &options)))
@@ -354,7 +354,7 @@ static void change_limits(size_t space)
 
 static void resize(size_t space, uint32_t shards)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
     uint32_t before;
 
     expect_ok(tarn_namespace_stats(spaces[space], &stats, NULL, 0));

@@ -228,7 +228,7 @@ static tarn_status call_clear(void)
 
 static tarn_status call_stats(void)
 {
-    struct tarn_namespace_stats stats = {.size = sizeof stats, .keys = 99};
+    struct tarn_stats stats = {.size = sizeof stats, .keys = 99};
     uint64_t keys[4] = {99, 99, 99, 99};
     tarn_status status = tarn_namespace_stats(ns, &stats, keys, 4);
 
@@ -271,7 +271,7 @@ static void expect_timeout(tarn_status (*call)(void), const char *what)
 static void writes_time_out_and_change_nothing(void **state)
 {
     struct fixture_state before = fixture_state_of(ns);
-    struct tarn_namespace_stats stats = {.size = sizeof stats};
+    struct tarn_stats stats = {.size = sizeof stats};
 
     (void)state;
     begin_holding(HOLD_LOCK);
