@@ -49,6 +49,15 @@ struct tarn__section *tarn__epoch_enter_elsewhere(struct tarn__epoch *epoch, uin
 /* Which of the first block's sections this thread used last; a good number to spread threads by. */
 extern _Thread_local uint32_t tarn__section_hint __attribute__((tls_model("initial-exec")));
 
+/* No load of the section may pass the store that announces it. On x86 the exchange, a locked
+ * instruction, sees to that. */
+static inline void tarn__epoch_fence(void)
+{
+#if !defined(__x86_64__)
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 /* Never fails. What is reachable now stays readable until tarn__epoch_leave(). */
 static inline struct tarn__section *tarn__epoch_enter(struct tarn__epoch *epoch)
 {
@@ -56,11 +65,14 @@ static inline struct tarn__section *tarn__epoch_enter(struct tarn__epoch *epoch)
     uint64_t now = atomic_load_explicit(&epoch->now, memory_order_acquire);
     uint64_t free = 0;
 
-    /* A locked instruction: no later load passes it, as the proof needs. */
     if (atomic_compare_exchange_strong_explicit(&section->entered, &free, now, memory_order_seq_cst,
-                                                memory_order_relaxed))
+                                                memory_order_relaxed)) {
+        tarn__epoch_fence();
         return section;
-    return tarn__epoch_enter_elsewhere(epoch, now);
+    }
+    section = tarn__epoch_enter_elsewhere(epoch, now);
+    tarn__epoch_fence();
+    return section;
 }
 
 static inline void tarn__epoch_leave(struct tarn__section *section)

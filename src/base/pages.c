@@ -165,6 +165,11 @@ static tarn_status add_region(struct tarn__pages *pages, size_t bytes, bool sing
 
     if (pages->limit_bytes && used + bytes > pages->limit_bytes)
         return over_limit(pages);
+    if (single && pages->limit_bytes) /* regions that are only ready must not take its place */
+        while (pages->ready_count &&
+               used + bytes + pages->ready_count * TARN__REGION_BYTES > pages->limit_bytes)
+            pages->source.unmap(pages->source.context, pages->ready[--pages->ready_count],
+                                TARN__REGION_BYTES);
     status = take_region_number(pages, number);
     if (status)
         return status;

@@ -74,6 +74,10 @@ struct tarn__engine {
      * are slow to leave, never for locks of the namespace. */
     void (*retire)(void *state, const uint64_t *locations, size_t count, size_t bytes);
 
+    /* Makes the memory of what is retired usable now, where append had none. Waits for readers, as
+     * retire may. Under a shard's lock. */
+    void (*reclaim)(void *state);
+
     /* Keeps the record readable until unpin, also if it is retired or detached. Called inside;
      * unpin from anywhere, and may wait for a lock of the engine. */
     void (*pin)(void *state, uint64_t location);

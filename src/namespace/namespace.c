@@ -199,16 +199,17 @@ void tarn__namespace_end_cancel(tarn_namespace *ns)
 
 void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state)
 {
-    struct tarn__index *index = atomic_load(&ns->index);
+    struct tarn__index *index;
 
     atomic_store(&ns->state, state);
-    /* Writers that had their lock before they could see this finish first; those that get it
-     * later look at the state. Nobody holds these locks for long: no deadline. */
+    /* Writers that had their lock before they could see this finish first, and so does a clear;
+     * those that get it later look at the state. */
     tarn__os_lock(ns->environment->os, &ns->admin);
     for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
         tarn__os_lock(ns->environment->os, &tarn__shard_at(ns, i)->lock);
         tarn__lock_give(&tarn__shard_at(ns, i)->lock);
     }
+    index = atomic_load(&ns->index);
     tarn__lock_give(&ns->admin);
     tarn__wait_for_readers(ns->environment);
     atomic_store(&ns->index, NULL);
@@ -308,8 +309,9 @@ tarn_status tarn_namespace_clear(tarn_namespace *ns)
     before = atomic_load(&ns->index);
     atomic_fetch_add(&ns->environment->sequence, 1);
     atomic_store_explicit(&ns->index, empty, memory_order_release);
-    atomic_fetch_add(&ns->clears, 1);
+    atomic_fetch_add(&ns->clears, 1); /* odd: nothing is prepared now */
     detached = ns->engine->detach(ns->engine_state);
+    atomic_fetch_add(&ns->clears, 1);
     for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
         tarn__growth_reset(&tarn__shard_at(ns, i)->growth);
         tarn__shard_at(ns, i)->bytes = 0;

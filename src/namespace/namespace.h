@@ -48,7 +48,7 @@ struct tarn_namespace {
     _Atomic uint32_t lock_timeout_ms;
     _Atomic uint64_t max_keys, max_value_size, max_bytes;
     uint32_t shard_count;
-    _Atomic uint32_t clears; /* so far */
+    _Atomic uint32_t clears; /* twice as many as there were; odd in the middle of one */
 
     /* What is there, kept exact at every moment while max_keys or max_bytes is set. */
     _Alignas(64) _Atomic uint64_t keys;
@@ -144,6 +144,9 @@ void tarn__shards_unlock_some(tarn_namespace *ns, struct tarn__lock_set *set);
 /* Gives a record up that is no longer reachable. Under the lock of its shard. */
 void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t location,
                         size_t bytes);
+
+/* Tells the engine of all that a shard has given up. */
+void tarn__shard_flush(tarn_namespace *ns, struct tarn__shard *shard);
 
 /* All shards and the admin lock. wait: false gives up at once, silently. */
 tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait);

@@ -148,6 +148,26 @@ void tarn__count_writes(tarn_namespace *ns, const struct tarn__held *held, uint6
     shard->writes += writes;
 }
 
+bool tarn__memory_is_short(tarn_status status)
+{
+    return status == TARN_NO_MEMORY || status == TARN_FULL;
+}
+
+/* Claims a slot for a new key and lets the engine store the record: both or neither. */
+static tarn_status claim_and_append(tarn_namespace *ns, struct tarn__held *held, uint64_t hash,
+                                    struct tarn__write *write, struct tarn__entry *entry)
+{
+    bool new_key = entry->location == 0;
+    tarn_status status = new_key ? tarn__index_claim(held->index, hash, entry) : TARN_OK;
+
+    if (status)
+        return status;
+    status = ns->engine->append(ns->engine_state, write, 1);
+    if (status && new_key)
+        tarn__index_unclaim(held->index, hash, entry);
+    return status;
+}
+
 /* Stores a record and points the key's entry to it. */
 static tarn_status put_record(tarn_namespace *ns, struct tarn__held *held, uint64_t hash,
                               struct tarn__write *write, struct tarn__entry *entry,
@@ -160,12 +180,11 @@ static tarn_status put_record(tarn_namespace *ns, struct tarn__held *held, uint6
 
     if (status)
         return status;
-    if (new_key)
-        status = tarn__index_claim(held->index, hash, entry);
-    if (!status) {
-        status = ns->engine->append(ns->engine_state, write, 1);
-        if (status && new_key)
-            tarn__index_unclaim(held->index, hash, entry);
+    status = claim_and_append(ns, held, hash, write, entry);
+    if (tarn__memory_is_short(status)) {
+        tarn__shard_flush(ns, held->shard);
+        ns->engine->reclaim(ns->engine_state);
+        status = claim_and_append(ns, held, hash, write, entry);
     }
     if (status) {
         tarn__limits_return(ns, new_key, more_bytes);

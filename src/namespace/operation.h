@@ -68,6 +68,9 @@ void tarn__result_copy(struct tarn_result *result, struct tarn__sink *sink);
 /* Turns the offset into a pointer, once the sink's buffer stays where it is. */
 void tarn__result_settle(struct tarn_result *result, const struct tarn_buf *buf);
 
+/* Whether a write failed for lack of memory, so that what is retired may help. */
+bool tarn__memory_is_short(tarn_status status);
+
 /* Counts what was written to one key. Under the lock of its shard. */
 void tarn__count_writes(tarn_namespace *ns, const struct tarn__held *held, uint64_t hash,
                         uint64_t writes, int keys, int64_t bytes);

@@ -295,6 +295,7 @@ static tarn_status claim_and_append(struct plan *plan)
     tarn_namespace *ns = plan->ns;
     tarn_status status = TARN_OK;
 
+    plan->write_count = plan->claimed = 0;
     for (size_t i = 0; i < plan->target_count && !status; i++) {
         struct target *target = &plan->targets[i];
         struct tarn__write *write = &plan->writes[plan->write_count];
@@ -315,6 +316,15 @@ static tarn_status claim_and_append(struct plan *plan)
     if (status)
         unclaim(plan);
     return status;
+}
+
+/* Makes the memory usable that the shards of the batch have given up. */
+static void reclaim(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->target_count; i++)
+        tarn__shard_flush(plan->ns, tarn__shard_of(plan->ns, plan->held.groups,
+                                                   plan->targets[i].hash));
+    plan->ns->engine->reclaim(plan->ns->engine_state);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -407,6 +417,10 @@ static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
     if (!status) {
         grow_first(plan);
         status = claim_and_append(plan);
+        if (tarn__memory_is_short(status)) {
+            reclaim(plan);
+            status = claim_and_append(plan);
+        }
     }
     if (status) {
         tarn__limits_return(plan->ns, plan->keys_reserved, plan->bytes_reserved);

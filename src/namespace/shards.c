@@ -133,23 +133,24 @@ static bool may_prepare(tarn_namespace *ns, const struct tarn__ahead *ahead)
     size_t length = ahead->write.record.value.length;
 
     return ns->engine->prepare && !ahead->write.removes && !ahead->write.location &&
+           ahead->clears % 2 == 0 &&
            length <= PREPARE_BYTES_MAX &&
            length <= atomic_load_explicit(&ns->max_value_size, memory_order_relaxed);
 }
 
 /* A write costs two trips to memory, to the bucket and to the record that is there. The first one
  * is begun here, then the new record is made, then the second one is begun. Inside. */
-static void work_ahead(tarn_namespace *ns, uint64_t hash, struct tarn__ahead *ahead)
+static void work_ahead(tarn_namespace *ns, struct tarn__index *index, uint64_t hash,
+                       struct tarn__ahead *ahead)
 {
-    struct tarn__index *index = atomic_load_explicit(&ns->index, memory_order_relaxed);
     struct tarn__place place;
     uint64_t likely;
 
     if (!tarn__index_place(index, hash, &place))
         return;
     __builtin_prefetch(place.line, 1);
+    ahead->clears = atomic_load_explicit(&ns->clears, memory_order_acquire);
     if (may_prepare(ns, ahead)) {
-        ahead->clears = atomic_load_explicit(&ns->clears, memory_order_acquire);
         ns->engine->prepare(ns->engine_state, &ahead->write);
         if (ahead->write.location &&
             atomic_load_explicit(&ns->clears, memory_order_acquire) != ahead->clears) {
@@ -186,7 +187,7 @@ tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, bool may_insert,
         tarn_status status;
 
         if (shard && ahead)
-            work_ahead(ns, hash, ahead);
+            work_ahead(ns, held->index, hash, ahead);
         tarn__epoch_leave(section);
         if (!usable)
             return tarn__namespace_not_open(ns);
@@ -327,7 +328,18 @@ void tarn__shards_unlock_all(tarn_namespace *ns)
  * Retiring
  */
 
-#define RETIRED_BYTES_MAX ((size_t)64 * 1024)
+/* Of all shards together. */
+#define RETIRED_BYTES_MAX ((size_t)1024 * 1024)
+
+void tarn__shard_flush(tarn_namespace *ns, struct tarn__shard *shard)
+{
+    struct tarn__retired *retired = shard->retired;
+
+    if (!retired || !retired->count)
+        return;
+    ns->engine->retire(ns->engine_state, retired->locations, retired->count, retired->bytes);
+    retired->count = retired->bytes = 0;
+}
 
 void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t location,
                         size_t bytes)
@@ -342,11 +354,9 @@ void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t 
     }
     retired->locations[retired->count++] = location;
     retired->bytes += bytes;
-    if (retired->count < sizeof retired->locations / sizeof retired->locations[0] &&
-        retired->bytes < RETIRED_BYTES_MAX)
-        return;
-    ns->engine->retire(ns->engine_state, retired->locations, retired->count, retired->bytes);
-    retired->count = retired->bytes = 0;
+    if (retired->count == sizeof retired->locations / sizeof retired->locations[0] ||
+        retired->bytes >= RETIRED_BYTES_MAX / ns->shard_count)
+        tarn__shard_flush(ns, shard);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -399,6 +409,8 @@ tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards)
             (void)tarn__lock_try(&tarn__shard_at(ns, made)->lock); /* it is new */
     }
     if (!status) {
+        for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++)
+            tarn__shard_flush(ns, tarn__shard_at(ns, i)); /* it may not be written to any more */
         ns->shard_count = shards;
         if (groups)
             (void)put_into_force(ns, groups); /* it returns what before is */

@@ -81,8 +81,7 @@ void use_many_keys(tarn_namespace *ns)
 
 void use_cursor_and_stats(tarn_namespace *ns)
 {
-    struct tarn_stats stats {
-    }; /* "struct": a function has the same name */
+    tarn_stats stats{};
     tarn_cursor_options options{};
     tarn_cursor *cursor = nullptr;
     tarn_slice key{}, value{};

@@ -173,6 +173,17 @@ static bool bag_is_full(const struct bag *bag)
     return bag->count == BAG_RECORDS || bag->bytes >= BAG_BYTES_MAX;
 }
 
+/* Stamps the open bag and opens the next one, which must not be in use. The stripe is locked. */
+static void close_bag(struct memory_engine *engine, struct stripe *stripe)
+{
+    struct bag *full = &stripe->bags[stripe->open++ % BAGS];
+    struct bag *empty = &stripe->bags[stripe->open % BAGS];
+
+    full->stamp = tarn__epoch_stamp(&engine->environment->epoch);
+    empty->count = 0;
+    empty->bytes = 0;
+}
+
 /* Returns when the open bag can take a record. The stripe is locked, but not all the time. */
 static void make_room(struct memory_engine *engine, struct stripe *stripe)
 {
@@ -189,12 +200,7 @@ static void make_room(struct memory_engine *engine, struct stripe *stripe)
         if (!bag_is_full(&stripe->bags[stripe->open % BAGS]))
             return; /* another thread was here meanwhile */
         if (stripe->open - stripe->oldest < BAGS - 1) {
-            struct bag *full = &stripe->bags[stripe->open++ % BAGS];
-            struct bag *empty = &stripe->bags[stripe->open % BAGS];
-
-            full->stamp = tarn__epoch_stamp(&engine->environment->epoch);
-            empty->count = 0;
-            empty->bytes = 0;
+            close_bag(engine, stripe);
         } else {
             unlock(stripe);
             tarn__os_pause(os, looks++);
@@ -222,6 +228,40 @@ static void memory_retire(void *state, const uint64_t *locations, size_t count, 
         open->bytes += bytes / count;
     }
     unlock(stripe);
+}
+
+/* Empties the bags of a stripe as far as readers have left; the open one is closed before. */
+static bool empty_bags(struct memory_engine *engine, struct stripe *stripe)
+{
+    struct bag ripe;
+    bool empty;
+
+    lock(engine, stripe);
+    if (stripe->bags[stripe->open % BAGS].count && stripe->open - stripe->oldest < BAGS - 1)
+        close_bag(engine, stripe);
+    while (take_ripe_bag(engine, stripe, &ripe)) {
+        unlock(stripe);
+        free_records(engine, ripe.locations, ripe.count);
+        lock(engine, stripe);
+    }
+    empty = stripe->oldest == stripe->open && !stripe->bags[stripe->open % BAGS].count;
+    if (empty)
+        tarn__slab_trim(&stripe->slab);
+    unlock(stripe);
+    return empty;
+}
+
+static void memory_reclaim(void *state)
+{
+    struct memory_engine *engine = state;
+
+    for (size_t i = 0; i < STRIPES; i++) {
+        struct stripe *stripe = atomic_load_explicit(&engine->stripes[i], memory_order_acquire);
+
+        /* others may retire meanwhile: not for ever */
+        for (unsigned looks = 0; stripe && looks < 1000 && !empty_bags(engine, stripe); looks++)
+            tarn__os_pause(engine->environment->os, looks);
+    }
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -313,17 +353,21 @@ static tarn_status memory_append(void *state, struct tarn__write *writes, size_t
     if (!stripe)
         return TARN_NO_MEMORY;
     lock(engine, stripe);
-    for (; done < count && !status; done++) {
-        if (writes[done].removes)
-            continue;
-        status = take_memory(engine, stripe, &writes[done], &address);
-        if (!status)
-            tarn__record_write(address, &writes[done].record);
-    }
+    for (; done < count && !status; done++)
+        if (!writes[done].removes)
+            status = take_memory(engine, stripe, &writes[done], &address);
     unlock(stripe);
-    for (size_t i = 0; status && i + 1 < done; i++) /* nobody has seen these */
-        if (!writes[i].removes)
+    done -= status != TARN_OK;
+    for (size_t i = 0; i < done; i++) { /* nobody has seen these */
+        if (writes[i].removes)
+            continue;
+        if (status)
             free_records(engine, &writes[i].location, 1);
+        else
+            tarn__record_write(
+                tarn__pages_address(&engine->environment->pages, writes[i].location),
+                &writes[i].record);
+    }
     return status;
 }
 
@@ -454,6 +498,7 @@ const struct tarn__engine tarn__memory_engine = {
     .read = memory_read,
     .prefetch = memory_prefetch,
     .retire = memory_retire,
+    .reclaim = memory_reclaim,
     .pin = memory_pin,
     .unpin = memory_unpin,
     .has_pins = memory_has_pins,

@@ -5,8 +5,8 @@
  *   1. An object is in use, or its free bit is set, or its dead bit is: never two of these.
  *   2. dead_count > 0 only while the page is pinned.
  *   3. A page is listed if and only if free_count > 0 and it is not detached.
- *   4. A page all of whose objects are free is given back, unless it is the only one of its class;
- *      one of a large object always is.
+ *   4. A page all of whose objects are free is given back, unless it is the only one of its class,
+ *      which goes when memory is short; one of a large object always is.
  */
 #include "engine/memory/slab.h"
 #include "base/memory.h"
@@ -263,6 +263,17 @@ void tarn__slab_give(struct tarn__slab_page *page, uint64_t location)
     }
     set_free(page, object / 64, bit, 1);
     after_free(page);
+}
+
+void tarn__slab_trim(struct tarn__slab *slab)
+{
+    for (struct tarn__slab_page *page = slab->all, *next; page; page = next) {
+        next = page->all_next;
+        if (page->free_count == page->object_count) {
+            leave(page);
+            free_page(page);
+        }
+    }
 }
 
 void tarn__slab_unpin(struct tarn__slab_page *page)

@@ -65,6 +65,9 @@ bool tarn__slab_move_page(struct tarn__slab *from, struct tarn__slab *to, size_t
 /* Frees the object at location in a page of this slab. */
 void tarn__slab_give(struct tarn__slab_page *page, uint64_t location);
 
+/* Gives back all pages that have no object. */
+void tarn__slab_trim(struct tarn__slab *slab);
+
 /* Ends a pin; the page may be gone afterwards. */
 void tarn__slab_unpin(struct tarn__slab_page *page);
 
