@@ -145,11 +145,15 @@ static void work_ahead(tarn_namespace *ns, struct tarn__index *index, uint64_t h
 {
     struct tarn__place place;
     uint64_t likely;
+    uint32_t clears;
 
     if (!tarn__index_place(index, hash, &place))
         return;
     __builtin_prefetch(place.line, 1);
-    ahead->clears = atomic_load_explicit(&ns->clears, memory_order_acquire);
+    clears = atomic_load_explicit(&ns->clears, memory_order_acquire);
+    if (clears != ahead->clears)
+        ahead->write.location = 0; /* prepared in an earlier round, and gone with a clear since */
+    ahead->clears = clears;
     if (may_prepare(ns, ahead)) {
         ns->engine->prepare(ns->engine_state, &ahead->write);
         if (ahead->write.location &&

@@ -169,6 +169,55 @@ static void test_max_memory_bytes(void **state)
     free(bytes);
 }
 
+/* What was deleted can be used again at once, however large it was. */
+static void test_deleted_memory_is_usable(void **state)
+{
+    struct fixture *f = *state;
+    struct tarn_options options = {.size = sizeof options, .max_memory_bytes = 16 << 20};
+    void *bytes = patterned_bytes(9 << 20, 1);
+
+    fixture_renew_store(f, &options);
+    for (unsigned i = 0; i < 20; i++) {
+        expect_ok(tarn_set(f->ns, text("large"), tarn_slice_of(bytes, 9 << 20), NULL, NULL));
+        expect_ok(tarn_delete(f->ns, text("large")));
+    }
+    free(bytes);
+}
+
+/* Without memory for an index, what removes nothing says so. */
+static void test_deleting_in_a_full_store(void **state)
+{
+    struct fixture *f = *state;
+    struct tarn_options options = {.size = sizeof options, .max_memory_bytes = 2 << 20};
+    char room[NUMBERED_KEY_ROOM];
+    void *bytes = patterned_bytes(1000, 1);
+    struct tarn_slice value = tarn_slice_of(bytes, 1000);
+    tarn_namespace *empty;
+    unsigned count = 0;
+
+    fixture_renew_store(f, &options);
+    expect_ok(tarn_namespace_create(f->store, text("empty"), NULL, &empty));
+    while (tarn_insert(f->ns, numbered_key(room, count), value) == TARN_OK)
+        count++;
+    expect_status(TARN_FULL, tarn_last_error()->status);
+    expect_status(TARN_KEY_NOT_FOUND, tarn_delete(empty, text("key")));
+    for (unsigned i = 0; i < count; i++)
+        expect_ok(tarn_delete(f->ns, numbered_key(room, i)));
+    tarn_namespace_close(empty);
+    free(bytes);
+}
+
+/* A length that no memory has is refused before it is used. */
+static void test_impossible_lengths(void **state)
+{
+    struct fixture *f = *state;
+    struct tarn_slice value = tarn_slice_of("v", SIZE_MAX - 10);
+
+    expect_status(TARN_VALUE_TOO_LARGE, tarn_set(f->ns, text("k"), value, NULL, NULL));
+    expect_status(TARN_VALUE_TOO_LARGE, tarn_insert(f->ns, text("k"), value));
+    expect_absent(f->ns, text("k"));
+}
+
 static const struct CMUnitTest tests[] = {
     CONFORMANCE_TEST(test_max_keys),
     CONFORMANCE_TEST(test_max_keys_of_one),
@@ -177,6 +226,9 @@ static const struct CMUnitTest tests[] = {
     CONFORMANCE_TEST(test_max_bytes_and_counters),
     CONFORMANCE_TEST(test_options_at_their_bounds),
     CONFORMANCE_TEST(test_max_memory_bytes),
+    CONFORMANCE_TEST(test_deleted_memory_is_usable),
+    CONFORMANCE_TEST(test_deleting_in_a_full_store),
+    CONFORMANCE_TEST(test_impossible_lengths),
 };
 
 CONFORMANCE_TOPIC(limits, tests);
