@@ -154,6 +154,14 @@ static tarn_status over_limit(const struct tarn__pages *pages)
                       (unsigned long long)pages->limit_bytes);
 }
 
+/* Making a huge page ready takes milliseconds, which a writer should not have to spend at once. So an
+ * ordinary region is huge only if it was prepared; the first one never is, so that a store of a few
+ * records does not cost 2 MiB. */
+static bool wants_huge(const struct tarn__pages *pages, size_t bytes, bool single)
+{
+    return single ? bytes >= TARN__REGION_BYTES : pages->regions_held > 0 && !pages->wake;
+}
+
 /* Adds a region of its own kind (2 MiB) or a mapping for one large block. */
 static tarn_status add_region(struct tarn__pages *pages, size_t bytes, bool single,
                               uint32_t *number)
@@ -178,9 +186,9 @@ static tarn_status add_region(struct tarn__pages *pages, size_t bytes, bool sing
         goto fail;
     if (!single && pages->ready_count)
         region->base = pages->ready[--pages->ready_count];
-    else /* the first stays small: a store of a few records must not cost 2 MiB */
+    else
         region->base = pages->source.map(pages->source.context, bytes, alignment,
-                                         bytes >= TARN__REGION_BYTES && pages->regions_held > 0);
+                                         wants_huge(pages, bytes, single));
     if (!region->base)
         goto fail;
     region->bytes = bytes;
