@@ -34,7 +34,7 @@ void *tarn__allocate_lines(size_t bytes)
 
 void *tarn__reallocate(void *pointer, size_t bytes)
 {
-    return checked(realloc(pointer, bytes), bytes);
+    return checked(bytes <= PTRDIFF_MAX ? realloc(pointer, bytes) : NULL, bytes);
 }
 
 void tarn__free(void *pointer)

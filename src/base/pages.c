@@ -154,9 +154,9 @@ static tarn_status over_limit(const struct tarn__pages *pages)
                       (unsigned long long)pages->limit_bytes);
 }
 
-/* Making a huge page ready takes milliseconds, which a writer should not have to spend at once. So an
- * ordinary region is huge only if it was prepared; the first one never is, so that a store of a few
- * records does not cost 2 MiB. */
+/* Making a huge page ready takes milliseconds, which a writer should not have to spend at once. So
+ * an ordinary region is huge only if it was prepared; the first one never is, so that a store of a
+ * few records does not cost 2 MiB. */
 static bool wants_huge(const struct tarn__pages *pages, size_t bytes, bool single)
 {
     return single ? bytes >= TARN__REGION_BYTES : pages->regions_held > 0 && !pages->wake;
