@@ -12,7 +12,8 @@ struct tarn_batch {
 };
 
 /*
- * Commits all or nothing. results (as many as operations, zeroed) and the sink receive what the
+ * Commits all or nothing. results (as many as operations, zeroed; NULL if there is no sink's buffer
+ * either and nobody wants to know) and the sink receive what the
  * operations say. On failure, failed is the operation at fault, or the count of operations where it
  * is none of them (a lock, memory).
  */

@@ -82,9 +82,9 @@ static tarn_status commit_all_or_nothing(tarn_namespace *ns, const tarn_batch *b
     }
     summary->failed = failed < batch->count;
     summary->first_failed = failed < batch->count ? failed : 0;
-    for (size_t i = 0; i < batch->count; i++) /* nothing was done */
+    for (size_t i = 0; results && i < batch->count; i++) /* nothing was done */
         results[i] = (struct tarn_result){.existed = i == failed && results[i].existed};
-    if (failed < batch->count)
+    if (results && failed < batch->count)
         results[failed].status = status;
     return status;
 }
@@ -109,12 +109,12 @@ tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch, enum 
     if (!tarn__namespace_usable(ns)) {
         status = tarn__namespace_not_open(ns);
     } else if (batch->count && mode == TARN_ALL_OR_NOTHING) {
-        if (!results)
+        if (!results && values) /* they are handed out through results */
             scratch = tarn__allocate_zeroed(batch->count * sizeof *scratch);
-        if (results || scratch)
-            status = commit_all_or_nothing(ns, batch, results ? results : scratch, &sink, &total);
-        else
+        if (!results && values && !scratch)
             status = TARN_NO_MEMORY;
+        else
+            status = commit_all_or_nothing(ns, batch, results ? results : scratch, &sink, &total);
     } else {
         commit_best_effort(ns, batch, results, &sink, &total);
     }

@@ -353,8 +353,8 @@ static void fill_stats(tarn_namespace *ns, struct tarn_stats *stats)
     fill_options(ns, &stats->options);
 }
 
-tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_stats *stats,
-                                 uint64_t *shard_keys, size_t shard_capacity)
+tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_stats *stats, uint64_t *shard_keys,
+                                 size_t shard_capacity)
 {
     tarn_status status;
 

@@ -41,6 +41,7 @@ struct plan {
     uint32_t *table, table_mask; /* from hash to target + 1 */
     int64_t *counters;           /* what each operation made of a counter */
     size_t target_count, write_count, claimed;
+    bool claims; /* slots were claimed in the course of this plan */
 
     /* Set aside in the namespace's limits, and of that what removals have made free again. */
     uint64_t keys_reserved, bytes_reserved, keys_credit, bytes_credit;
@@ -214,13 +215,13 @@ static tarn_status evaluate(struct plan *plan, struct tarn_result *results, size
 
         if (!status)
             status = tarn__decide(&plan->batch->operations[i], present, &decision);
-        if (!status)
+        if (!status && results)
             tarn__result_fill(&results[i], present, &decision);
         if (!status && decision.action == TARN__PUT)
             status = put(plan, target, &decision, &plan->counters[i]);
         if (status) {
-            memset(&results[i], 0, sizeof results[i]);
-            results[i].existed = present != NULL;
+            if (results)
+                results[i] = (struct tarn_result){.existed = present != NULL};
             *failed = i;
             return status;
         }
@@ -300,8 +301,10 @@ static tarn_status claim_and_append(struct plan *plan)
         struct target *target = &plan->targets[i];
         struct tarn__write *write = &plan->writes[plan->write_count];
 
-        if (is_new(target))
+        if (is_new(target)) {
             status = tarn__index_claim(plan->held.index, target->hash, &target->entry);
+            plan->claims = true;
+        }
         plan->claimed += status == TARN_OK;
         if (!is_written(target))
             continue;
@@ -322,8 +325,8 @@ static tarn_status claim_and_append(struct plan *plan)
 static void reclaim(struct plan *plan)
 {
     for (size_t i = 0; i < plan->target_count; i++)
-        tarn__shard_flush(plan->ns, tarn__shard_of(plan->ns, plan->held.groups,
-                                                   plan->targets[i].hash));
+        tarn__shard_flush(plan->ns,
+                          tarn__shard_of(plan->ns, plan->held.groups, plan->targets[i].hash));
     plan->ns->engine->reclaim(plan->ns->engine_state);
 }
 
@@ -344,7 +347,8 @@ static void point_all(struct plan *plan)
 
         if (!is_written(target))
             continue;
-        tarn__index_find_again(plan->held.index, target->hash, &target->entry);
+        if (plan->claims) /* which may have moved it */
+            tarn__index_find_again(plan->held.index, target->hash, &target->entry);
         tarn__index_point(&target->entry, target->hash, write->location);
         write++;
     }
@@ -428,7 +432,7 @@ static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
     }
     point_all(plan);
     account(plan);
-    for (size_t i = 0; i < plan->batch->count; i++)
+    for (size_t i = 0; results && i < plan->batch->count; i++)
         tarn__result_copy(&results[i], sink);
     clean_up(plan);
     *divide = grow_after(plan);

@@ -133,8 +133,7 @@ static bool may_prepare(tarn_namespace *ns, const struct tarn__ahead *ahead)
     size_t length = ahead->write.record.value.length;
 
     return ns->engine->prepare && !ahead->write.removes && !ahead->write.location &&
-           ahead->clears % 2 == 0 &&
-           length <= PREPARE_BYTES_MAX &&
+           ahead->clears % 2 == 0 && length <= PREPARE_BYTES_MAX &&
            length <= atomic_load_explicit(&ns->max_value_size, memory_order_relaxed);
 }
 
