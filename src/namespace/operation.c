@@ -6,8 +6,9 @@
  *
  *     before the lock   the engine prepares the record, if its value is known
  *     under the lock    check the value's size, find, decide, make room for what is handed out,
- * check limits, claim a slot for a new key, engine: append; point the slot, hand out, retire what
- * was there, tidy, grow after it          discard what was prepared for an operation that failed
+ *                       check limits, claim a slot for a new key, engine: append, point the slot,
+ *                       hand out, retire what was there, tidy, grow
+ *     after it          discard what was prepared for an operation that failed
  */
 #include "namespace/operation.h"
 #include "base/memory.h"
