@@ -17,7 +17,7 @@ run_tests = tools/run_tests $(if $(LABEL),--label "$(LABEL)") $(BUILD)
 help:
 	@echo 'tarn: an embeddable key-value store for C'
 	@echo
-	@echo '  make run          build, and go on a tour: every operation on real records'
+	@echo '  make run          build, and go on a tour on real records'
 	@echo '  make run DIR=..   the same with the files of a folder'
 	@echo '  make test         build, and run the tests'
 	@echo '  make check-long   all tests with larger counts, and the long ones'

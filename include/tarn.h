@@ -29,10 +29,12 @@
  *     waits until the readers of that moment have left, each after a copy of 64 KiB at most.
  *   - Making, opening, dropping and listing namespaces wait for one another.
  *   - TARN_INVALID_ARGUMENT is returned for a NULL where an object is needed and for a field out of
- *     its range; TARN_CLOSED for a handle whose store was closed; TARN_NAMESPACE_DROPPED for a
- *     handle whose namespace was dropped; TARN_NO_MEMORY where memory ran out. Then nothing has
- *     changed. These four are not repeated at each function.
+ *     its range; TARN_CLOSED for a namespace handle whose store was closed;
+ *     TARN_NAMESPACE_DROPPED for a handle whose namespace was dropped; TARN_NO_MEMORY where memory
+ *     ran out. Then nothing has changed. These four are not repeated at each function.
  *   - The library never prints, logs, exits, or installs a signal handler.
+ *   - After fork() the child must not use objects of its parent, tarn_close() included: it may only
+ *     exec or _exit.
  */
 #ifndef TARN_H
 #define TARN_H
@@ -173,9 +175,11 @@ typedef struct tarn_namespace tarn_namespace;
 struct tarn_options {
     size_t size;               /* sizeof(struct tarn_options) */
     uint32_t max_namespaces;   /* default 65,536 */
-    uint64_t max_memory_bytes; /* for records and indexes, taken 2 MiB at a time: what does
-                                  not fit fails with TARN_FULL, deletes always work; at
-                                  least 2 MiB; 0: no limit */
+    uint64_t max_memory_bytes; /* for records and indexes, taken 2 MiB at a time; at least 2 MiB;
+                                  0: no limit. At the limit whatever stores a value fails with
+                                  TARN_FULL, an overwrite too; delete, consume and clear work,
+                                  and their room comes back in blocks. Not counted: about 5 KB
+                                  for each namespace, and what is known of each block */
 };
 
 /*
@@ -189,8 +193,8 @@ TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *optio
 
 /*
  * Waits for the calls under way, ends the store's thread and frees everything in it. NULL is
- * allowed. The store's handle is invalid afterwards. Namespace handles that are still open remain
- * valid: every call with one returns TARN_CLOSED, and they are still to be given to
+ * allowed. The store's handle must not be used afterwards. Namespace handles that are still open
+ * remain valid: every call with one returns TARN_CLOSED, and they are still to be given to
  * tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held; nothing has changed.
  */
 TARN_API tarn_status tarn_close(tarn_store *store);
@@ -202,7 +206,7 @@ TARN_API tarn_status tarn_close(tarn_store *store);
 struct tarn_namespace_options {
     size_t size;              /* sizeof(struct tarn_namespace_options) */
     uint32_t shards;          /* units of write locking, 1 to TARN_SHARDS_MAX; default 16 */
-    uint32_t lock_timeout_ms; /* how long a write waits for a lock; default 5,000 */
+    uint32_t lock_timeout_ms; /* how long a write waits for a lock, from 1; default 5,000 */
     uint64_t max_keys;        /* 0: no limit */
     uint64_t max_value_size;  /* bytes; default and most: TARN_VALUE_BYTES_MAX */
     uint64_t max_bytes;       /* of keys and values together; 0: no limit */
@@ -220,8 +224,8 @@ TARN_API tarn_status tarn_namespace_create(tarn_store *store, struct tarn_slice 
 TARN_API tarn_status tarn_namespace_open(tarn_store *store, struct tarn_slice name,
                                          tarn_namespace **ns);
 
-/* Gives a handle back: once for each create and open. The namespace stays in the store. NULL is
- * allowed. */
+/* Gives a handle back: once for each create and open. The namespace stays in the store, and what is
+ * pinned in it stays pinned. NULL is allowed. */
 TARN_API void tarn_namespace_close(tarn_namespace *ns);
 
 /*
@@ -325,8 +329,8 @@ TARN_API tarn_status tarn_update(tarn_namespace *ns, struct tarn_slice key, stru
 TARN_API tarn_status tarn_replace_if(tarn_namespace *ns, struct tarn_slice key,
                                      struct tarn_slice expected, struct tarn_slice value);
 
-/* Stores a value if the key's record has this sequence, as tarn_get() told it. TARN_KEY_NOT_FOUND,
- * TARN_CONDITION_FAILED. */
+/* Stores a value if the key's record has this sequence, as tarn_get() told it. The new sequence is
+ * not handed out: read it again. TARN_KEY_NOT_FOUND, TARN_CONDITION_FAILED. */
 TARN_API tarn_status tarn_replace_if_sequence(tarn_namespace *ns, struct tarn_slice key,
                                               uint64_t sequence, struct tarn_slice value);
 
@@ -334,7 +338,9 @@ TARN_API tarn_status tarn_replace_if_sequence(tarn_namespace *ns, struct tarn_sl
 TARN_API tarn_status tarn_get(tarn_namespace *ns, struct tarn_slice key, struct tarn_buf *value,
                               struct tarn_record_info *info);
 
-/* A value that is read in place. It stays as it was, whatever is written to its key meanwhile. */
+/* A value that is read in place. It stays as it was, whatever is written to its key meanwhile.
+ * Start from zero; what a pin still holds is lost if another value is pinned with it, and the store
+ * can then not be closed any more. */
 struct tarn_pin {
     struct tarn_slice value;
     struct tarn_record_info info;
@@ -398,9 +404,9 @@ struct tarn_result {
  *
  * TARN_ALL_OR_NOTHING: everything is read at one moment, between two writes or batches. If a key is
  * absent the call returns TARN_KEY_NOT_FOUND; then every result's status tells which of them are
- * there at that moment, and values is untouched. A key that is not valid has its status in its
- * result, which is returned. Takes no lock unless writers keep changing these keys; then
- * TARN_LOCK_TIMEOUT is possible.
+ * there at that moment, and values is untouched. If a key is not valid nothing is read: its result
+ * has its status, which is returned, and the others mean nothing. Takes no lock unless writers keep
+ * changing these keys; then TARN_LOCK_TIMEOUT is possible.
  */
 TARN_API tarn_status tarn_get_many(tarn_namespace *ns, enum tarn_mode mode,
                                    const struct tarn_slice *keys, size_t count,
@@ -423,7 +429,8 @@ TARN_API size_t tarn_batch_count(const tarn_batch *batch);
 /*
  * Add one operation, which does what the single operation of that name does. Key and values are
  * copied. TARN_KEY_INVALID, TARN_KEY_TOO_LARGE, TARN_VALUE_TOO_LARGE; TARN_BATCH_TOO_LARGE beyond
- * TARN_BATCH_BYTES_MAX of keys and values or 2^24 operations. The batch is then as before.
+ * TARN_BATCH_BYTES_MAX of keys and values or 2^24 operations. The batch is then as before. The
+ * limits of a namespace are checked when it is committed.
  */
 TARN_API tarn_status tarn_batch_set(tarn_batch *batch, struct tarn_slice key,
                                     struct tarn_slice value);
@@ -458,13 +465,14 @@ struct tarn_batch_summary {
  *
  * TARN_ALL_OR_NOTHING: everything is checked before anything is changed, and readers see the batch
  * whole or not at all. If an operation fails, its status is returned and nothing has changed:
- * processed is 0, failed is 1, its result has its status and all others TARN_OK, and values is
- * untouched. The same for TARN_LOCK_TIMEOUT, TARN_NO_MEMORY and TARN_FULL (of the store) with
- * failed being 0: it is the fault of none of the operations. All writes of the batch have one
- * sequence.
+ * processed is 0, failed is 1, its result has its status; the others say TARN_OK and mean nothing;
+ * values is untouched. The same for TARN_LOCK_TIMEOUT, TARN_NO_MEMORY and
+ * TARN_FULL (of the store) with failed being 0: it is the fault of none of the operations. All
+ * writes of the batch have one sequence.
  *
  * TARN_BEST_EFFORT: returns TARN_OK also if operations failed: look at summary->failed or at the
- * results. Each operation is applied for itself, and has a sequence of its own.
+ * results, one of which should be asked for. Each operation is applied for itself, and has a
+ * sequence of its own.
  */
 TARN_API tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch,
                                        enum tarn_mode mode, struct tarn_result *results,
@@ -489,7 +497,7 @@ struct tarn_cursor_options {
         position; /* where to go on: what tarn_cursor_position() returned; 0: from the beginning */
 };
 
-/* options may be NULL. Takes no lock, neither here nor in any step. */
+/* options may be NULL. TARN_KEY_TOO_LARGE: the prefix is longer than a key may be. */
 TARN_API tarn_status tarn_cursor_open(tarn_namespace *ns, const struct tarn_cursor_options *options,
                                       tarn_cursor **cursor);
 

@@ -91,6 +91,9 @@ tarn_status tarn__check_size(size_t given, size_t expected, const char *name)
 {
     if (given == expected)
         return TARN_OK;
-    return tarn__fail(TARN_INVALID_ARGUMENT, "size is %zu: set it to sizeof(struct %s)", given,
-                      name);
+    return tarn__fail(
+        TARN_INVALID_ARGUMENT,
+        "size is %zu, and in this library %zu: set it to sizeof(struct %s), with the header "
+        "of this version",
+        given, expected, name);
 }

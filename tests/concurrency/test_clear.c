@@ -10,7 +10,7 @@
 #include "support/concurrency.h"
 #include "support/fixture.h"
 
-enum { WRITERS = 3, KEYS = 200, ROUNDS = 300, LIVES = 40 };
+enum { WRITERS = 3, KEYS = 200, ROUNDS = 100, LIVES = 40 };
 
 struct shared {
     tarn_namespace *ns;
