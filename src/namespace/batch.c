@@ -72,13 +72,11 @@ static tarn_status add_chunk(tarn_batch *batch, size_t bytes)
         return TARN_NO_MEMORY;
     chunk->used = 0;
     chunk->capacity = capacity;
-    if (batch->open) {
-        chunk->next = batch->open->next;
+    chunk->next = batch->open ? batch->open->next : NULL;
+    if (batch->open)
         batch->open->next = chunk;
-    } else {
-        chunk->next = batch->chunks;
-        batch->chunks = chunk;
-    }
+    else
+        batch->chunks = chunk; /* the first one */
     batch->open = chunk;
     return TARN_OK;
 }

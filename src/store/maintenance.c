@@ -7,8 +7,8 @@
 tarn_status tarn__maintenance_init(struct tarn__maintenance *maintenance, struct tarn__pages *pages)
 {
     maintenance->pages = pages;
-    maintenance->started = maintenance->wanted = maintenance->stopping = false;
-    atomic_init(&maintenance->told, false);
+    maintenance->started = maintenance->stopping = false;
+    atomic_init(&maintenance->wanted, false);
     if (pthread_mutex_init(&maintenance->lock, NULL) != 0)
         return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
     if (pthread_cond_init(&maintenance->changed, NULL) != 0) {
@@ -24,12 +24,10 @@ static void *run(void *context)
 
     pthread_mutex_lock(&maintenance->lock);
     while (!maintenance->stopping) {
-        if (!maintenance->wanted) {
+        if (!atomic_exchange(&maintenance->wanted, false)) {
             pthread_cond_wait(&maintenance->changed, &maintenance->lock);
             continue;
         }
-        maintenance->wanted = false;
-        atomic_store(&maintenance->told, false);
         pthread_mutex_unlock(&maintenance->lock);
         tarn__pages_prepare(maintenance->pages);
         pthread_mutex_lock(&maintenance->lock);
@@ -55,16 +53,15 @@ void tarn__maintenance_wake(void *context)
 {
     struct tarn__maintenance *maintenance = context;
 
-    if (atomic_exchange(&maintenance->told, true))
+    if (atomic_exchange(&maintenance->wanted, true))
         return;
     pthread_mutex_lock(&maintenance->lock);
-    maintenance->wanted = true;
     if (!maintenance->started)
         maintenance->started = start(maintenance);
     if (maintenance->started)
         pthread_cond_signal(&maintenance->changed);
     else
-        atomic_store(&maintenance->told, false);
+        atomic_store(&maintenance->wanted, false);
     pthread_mutex_unlock(&maintenance->lock);
 }
 

@@ -9,11 +9,11 @@
 
 struct tarn__maintenance {
     struct tarn__pages *pages;
+    _Atomic bool wanted;  /* there is work; most calls of wake find it set and return */
     pthread_mutex_t lock; /* all that follows */
     pthread_cond_t changed;
     pthread_t thread;
-    bool started, wanted, stopping;
-    _Atomic bool told; /* wanted, readable without the lock: most calls of wake find it set */
+    bool started, stopping;
 };
 
 tarn_status tarn__maintenance_init(struct tarn__maintenance *maintenance,

@@ -278,8 +278,6 @@ void tarn__slab_trim(struct tarn__slab *slab)
 
 void tarn__slab_unpin(struct tarn__slab_page *page)
 {
-    uint32_t *dead = &page->dead_count;
-
     if (atomic_fetch_sub_explicit(&page->pins, 1, memory_order_acq_rel) != 1)
         return;
     if (page->detached) {
@@ -287,7 +285,7 @@ void tarn__slab_unpin(struct tarn__slab_page *page)
             slab_of(page)->detached_pinned--;
             free_page(page);
         }
-    } else if (*dead) {
+    } else if (page->dead_count) {
         for (uint32_t word = 0; word < words_of(page); word++) {
             uint64_t *bits = &page->bits[words_of(page) + word];
 
@@ -295,7 +293,7 @@ void tarn__slab_unpin(struct tarn__slab_page *page)
                 set_free(page, word, *bits, (uint32_t)__builtin_popcountll(*bits));
             *bits = 0;
         }
-        *dead = 0;
+        page->dead_count = 0;
         after_free(page);
     }
 }
