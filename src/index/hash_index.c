@@ -20,7 +20,6 @@
 #define LAST_SLOT        (TARN__LINE_SLOTS - 1)
 #define FILTER_ALL       (TARN__SLOT_HASH_MASK | ~((UINT64_C(1) << 53) - 1))
 #define OVERFLOW_MAX     (UINT64_C(1) << 29)
-#define WINDOW_MAX       (TARN__WINDOW_LINK - 1)
 #define ENTRIES_ON_STACK 64
 
 /* Keys a bucket holds on average before another is added: 4.5. More would need less memory and lead
@@ -78,10 +77,7 @@ static void store(_Atomic uint64_t *slot, uint64_t value)
 
 static uint64_t make_slot(uint64_t hash, uint64_t location, uint32_t bits)
 {
-    uint64_t window = bits / 4 < WINDOW_MAX ? bits / 4 : WINDOW_MAX;
-
-    return location << 24 | window << TARN__SLOT_HASH_BITS |
-           ((hash >> (4 * window)) & TARN__SLOT_HASH_MASK);
+    return location << 24 | tarn__slot_mark(hash, tarn__window_for(bits));
 }
 
 static uint64_t make_link(uint64_t line, uint64_t filter)
@@ -93,7 +89,7 @@ static uint64_t make_link(uint64_t line, uint64_t filter)
  */
 static bool slot_hash_bits(uint64_t slot, uint32_t from, uint32_t wanted, uint64_t *hash)
 {
-    uint32_t begin = 4 * (uint32_t)((slot >> TARN__SLOT_HASH_BITS) & 7);
+    uint32_t begin = TARN__WINDOW_STEP * (tarn__slot_window(slot) - 1);
 
     if (from < begin || from + wanted > begin + TARN__SLOT_HASH_BITS)
         return false;
@@ -308,26 +304,35 @@ void tarn__index_tidy(struct tarn__index *index, struct tarn__place *place)
  * Entries
  */
 
+/* Whether the slot that was seen leads to the key. */
+static bool seen_rightly(struct tarn__entry *entry, uint64_t hash,
+                         bool (*leads_to)(void *context, uint64_t location), void *context)
+{
+    if (!entry->slot)
+        return false;
+    entry->location = tarn__slot_candidate(load(entry->slot), hash);
+    return entry->location && leads_to(context, entry->location);
+}
+
 void tarn__index_find(struct tarn__index *index, uint64_t hash,
                       bool (*leads_to)(void *context, uint64_t location), void *context,
                       struct tarn__entry *entry)
 {
     struct tarn__line *line;
-    uint64_t slot, link;
 
-    (void)tarn__index_place(index, hash, &entry->place); /* the index is not empty */
-    entry->location = 0;
+    if (!entry->place.line || !tarn__place_holds(index, hash, &entry->place))
+        (void)tarn__index_place(index, hash, &entry->place); /* the index is not empty */
+    else if (seen_rightly(entry, hash, leads_to, context))
+        return;
     line = entry->place.line;
-    for (;;) {
-        entry->slot = tarn__line_search(line, hash, leads_to, context, &slot, &link);
-        if (entry->slot) {
-            entry->location = tarn__slot_location(slot);
+    for (; line; line = tarn__line_next_for(index, line, hash, entry->place.bits)) {
+        entry->slot =
+            tarn__line_search(line, hash, entry->place.bits, leads_to, context, &entry->location);
+        if (entry->slot)
             return;
-        }
-        if (!(link & tarn__link_filter_bit(hash, entry->place.bits)))
-            return;
-        line = tarn__line_at(&index->overflow, tarn__link_line(link));
     }
+    entry->slot = NULL;
+    entry->location = 0;
 }
 
 /* Hangs another line on a full one, moves its last entry there, and says which slot is free then.

@@ -18,13 +18,14 @@
  * A slot is one atomic word:
  *
  *     bits 24 to 63   location (0: empty, or claimed by a writer)
- *     bits 21 to 23   w: the window of the hash that the slot keeps begins at bit 4 * w; 7: a link
+ *     bits 21 to 23   w: the window of the hash that the slot keeps begins at bit 5 * (w - 1);
+ *                     0: no entry; 7: a link
  *     bits  0 to 20   21 bits of the hash, from there on
  *
- * The window begins at most 3 bits below the first bit that the bucket's number does not tell, so
- * 18 bits or more tell keys apart when an entry is new (up to 2^27 buckets; beyond, one less with
+ * The window begins at most 4 bits below the first bit that the bucket's number does not tell, so
+ * 17 bits or more tell keys apart when an entry is new (up to 2^29 buckets; beyond, one less with
  * each doubling). Each doubling of the table uses up one of them to decide where the entry goes. An
- * entry outlives 18 doublings, and is renewed whenever its record is written or moved; if it ever
+ * entry outlives 17 doublings, and is renewed whenever its record is written or moved; if it ever
  * has none left, its key is hashed again (tarn__rehash).
  *
  * A link, in the last slot of a line only: bits 24 to 52 are the number of an overflow line, and
@@ -44,17 +45,13 @@
 #ifndef TARN_INDEX_INDEX_H
 #define TARN_INDEX_INDEX_H
 
-#include "index/lines.h"
+#include "index/slots.h"
 
 #define TARN__GROUP_BITS_MAX 12
 #define TARN__NO_GROUP       UINT32_MAX
 
-#define TARN__VERSION_MASK   UINT64_C(0xffffffff)
-#define TARN__CONTROL_BATCH  (UINT64_C(1) << 32)
-#define TARN__WINDOW_LINK    7
-#define TARN__SLOT_HASH_BITS 21
-#define TARN__SLOT_HASH_MASK ((UINT64_C(1) << TARN__SLOT_HASH_BITS) - 1)
-#define TARN__SLOT_CLAIMED   UINT64_C(1)
+#define TARN__VERSION_MASK  UINT64_C(0xffffffff)
+#define TARN__CONTROL_BATCH (UINT64_C(1) << 32)
 
 /* How the hash space is divided; replaced as a whole, read without a lock. */
 struct tarn__groups {
@@ -93,7 +90,9 @@ struct tarn__index {
 struct tarn__place {
     struct tarn__line *line;
     uint64_t bucket;
-    uint32_t bits; /* that all hashes in the bucket share: its number is that long */
+    uint32_t buckets;   /* that its group had */
+    uint8_t group_bits; /* of how many groups */
+    uint8_t bits;       /* that all hashes in the bucket share: its number is that long */
 };
 
 tarn_status tarn__index_init(struct tarn__index *index, struct tarn__pages *pages,
@@ -143,16 +142,18 @@ static inline uint32_t tarn__group_of(const struct tarn__groups *groups, uint64_
 static inline void tarn__place_in(struct tarn__index *index, const struct tarn__groups *groups,
                                   uint64_t hash, uint32_t buckets, struct tarn__place *place)
 {
-    uint64_t rest = hash >> groups->bits;
-    uint32_t bits = buckets == 1 ? 0 : 32 - (uint32_t)__builtin_clz(buckets - 1);
-    uint64_t half = ((uint64_t)1 << bits) >> 1;
-    uint64_t in_group = rest & (((uint64_t)1 << bits) - 1);
+    uint32_t bits = 63 - (uint32_t)__builtin_clzll(2 * (uint64_t)buckets - 1);
+    uint64_t half = (UINT64_C(1) << bits) >> 1;
+    uint64_t in_group = (hash >> groups->bits) & ((UINT64_C(1) << bits) - 1);
+    uint64_t low = in_group & (half - 1);
 
-    if (half && (in_group & (half - 1)) + half >= buckets) { /* not split yet: it has both halves */
-        in_group &= half - 1;
+    if (low + half >= buckets) { /* not split yet: it has both halves */
+        in_group = low;
         bits--;
     }
-    place->bits = groups->bits + bits;
+    place->buckets = buckets;
+    place->group_bits = (uint8_t)groups->bits;
+    place->bits = (uint8_t)(groups->bits + bits);
     place->bucket = in_group << groups->bits | tarn__group_of(groups, hash);
     place->line = tarn__line_at(&index->buckets, place->bucket);
 }
@@ -172,26 +173,24 @@ static inline bool tarn__index_place(struct tarn__index *index, uint64_t hash,
     return true;
 }
 
-static inline bool tarn__slot_matches(uint64_t slot, uint64_t hash)
-{
-    unsigned window = (unsigned)(slot >> TARN__SLOT_HASH_BITS) & 7;
-
-    return (((hash >> (4 * window)) ^ slot) & TARN__SLOT_HASH_MASK) == 0;
-}
-
-static inline uint64_t tarn__slot_location(uint64_t slot)
-{
-    return slot >> 24;
-}
-
-static inline bool tarn__slot_is_link(uint64_t slot)
-{
-    return ((slot >> TARN__SLOT_HASH_BITS) & 7) == TARN__WINDOW_LINK;
-}
-
 static inline uint64_t tarn__link_line(uint64_t link)
 {
     return (link >> 24) & ((UINT64_C(1) << 29) - 1);
+}
+
+/* Whether a hash belongs where it was found to belong, in the same index. */
+static inline bool tarn__place_holds(struct tarn__index *index, uint64_t hash,
+                                     const struct tarn__place *place)
+{
+    struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_acquire);
+    struct tarn__place now;
+    uint32_t buckets =
+        atomic_load_explicit(&groups->buckets[tarn__group_of(groups, hash)], memory_order_acquire);
+
+    if (__builtin_expect(groups->bits == place->group_bits && buckets == place->buckets, 1))
+        return true;
+    tarn__place_in(index, groups, hash, buckets, &now);
+    return now.bucket == place->bucket && now.bits == place->bits;
 }
 
 /* The line that hangs on a line, or NULL. Under the lock, or as a reader that checks the version.
@@ -213,6 +212,18 @@ static inline uint64_t tarn__link_filter_bit(uint64_t hash, uint32_t bits)
     return UINT64_C(1) << (number < TARN__SLOT_HASH_BITS ? number : number + 32);
 }
 
+/* The same, but only where entries with this hash may be in it. */
+static inline struct tarn__line *tarn__line_next_for(struct tarn__index *index,
+                                                     struct tarn__line *line, uint64_t hash,
+                                                     uint32_t bits)
+{
+    uint64_t last = atomic_load_explicit(&line->slots[TARN__LINE_SLOTS - 1], memory_order_acquire);
+
+    if (!tarn__slot_is_link(last) || !(last & tarn__link_filter_bit(hash, bits)))
+        return NULL;
+    return tarn__line_at(&index->overflow, tarn__link_line(last));
+}
+
 /* A bucket as a reader saw it. */
 struct tarn__look {
     struct tarn__place place;
@@ -225,29 +236,24 @@ enum tarn__found { TARN__ABSENT, TARN__FOUND, TARN__RETRY };
 static inline bool tarn__index_unchanged(struct tarn__index *index, uint64_t hash,
                                          const struct tarn__look *look)
 {
-    struct tarn__place now;
-
-    if (atomic_load_explicit(&look->place.line->control, memory_order_acquire) != look->control)
-        return false;
-    return tarn__index_place(index, hash, &now) && now.bucket == look->place.bucket &&
-           now.bits == look->place.bits;
+    return atomic_load_explicit(&look->place.line->control, memory_order_acquire) ==
+               look->control &&
+           tarn__place_holds(index, hash, &look->place);
 }
 
 /* The slot of a line that has the key, or NULL. leads_to tells whether a location has it. */
 static inline __attribute__((always_inline)) _Atomic uint64_t *tarn__line_search(
-    struct tarn__line *line, uint64_t hash, bool (*leads_to)(void *context, uint64_t location),
-    void *context, uint64_t *slot, uint64_t *link)
+    struct tarn__line *line, uint64_t hash, uint32_t bits,
+    bool (*leads_to)(void *context, uint64_t location), void *context, uint64_t *location)
 {
-    *link = 0;
-    for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
-        *slot = atomic_load_explicit(&line->slots[i], memory_order_acquire);
-        if (i == TARN__LINE_SLOTS - 1 && tarn__slot_is_link(*slot)) {
-            *link = *slot;
-            return NULL;
-        }
-        if (tarn__slot_matches(*slot, hash) && tarn__slot_location(*slot) &&
-            leads_to(context, tarn__slot_location(*slot)))
-            return &line->slots[i];
+    unsigned left = tarn__line_candidates(line, hash, bits);
+
+    for (; left; left &= left - 1) {
+        _Atomic uint64_t *slot = &line->slots[__builtin_ctz(left)];
+
+        *location = tarn__slot_candidate(atomic_load_explicit(slot, memory_order_acquire), hash);
+        if (*location && leads_to(context, *location))
+            return slot;
     }
     return NULL;
 }
@@ -261,7 +267,6 @@ static inline __attribute__((always_inline)) enum tarn__found tarn__index_look(
     void *context, struct tarn__look *look, uint64_t *location)
 {
     struct tarn__line *line;
-    uint64_t link, slot;
 
     if (__builtin_expect(!tarn__index_place(index, hash, &look->place), 0)) {
         look->place.line = NULL;
@@ -271,36 +276,60 @@ static inline __attribute__((always_inline)) enum tarn__found tarn__index_look(
     look->control = atomic_load_explicit(&line->control, memory_order_acquire);
     if (look->control & TARN__CONTROL_BATCH)
         return TARN__RETRY;
-    for (;;) {
-        if (tarn__line_search(line, hash, leads_to, context, &slot, &link)) {
-            *location = tarn__slot_location(slot);
+    for (; line; line = tarn__line_next_for(index, line, hash, look->place.bits))
+        if (tarn__line_search(line, hash, look->place.bits, leads_to, context, location))
             return TARN__FOUND;
-        }
-        if (!(link & tarn__link_filter_bit(hash, look->place.bits)))
-            break;
-        line = tarn__line_at(&index->overflow, tarn__link_line(link));
-    }
     if ((look->control & 1) || !tarn__index_unchanged(index, hash, look))
         return TARN__RETRY;
     return TARN__ABSENT;
 }
 
-/* The first location in a bucket's own line that may be the key's, or 0: to be announced to the
- * cache. If it turns out to be, it is the answer. Inside, or under the lock. */
-static inline uint64_t tarn__index_likely(const struct tarn__place *place, uint64_t hash)
+/* What is seen of a key's entry step by step, while it comes from memory. */
+struct tarn__sight {
+    struct tarn__place place;
+    struct tarn__line *line; /* announced to the cache, to be looked at next; NULL: none */
+    _Atomic uint64_t *slot;  /* likely the key's; NULL: none was seen yet */
+    uint64_t location;       /* in it, else 0: if it turns out to be the key's, it is the answer */
+};
+
+/* Begins with the bucket. Inside, or under the lock, as the next. */
+static inline void tarn__sight_begin(struct tarn__index *index, uint64_t hash,
+                                     struct tarn__sight *sight)
 {
-    struct tarn__line *line = place->line;
+    sight->slot = NULL;
+    sight->location = 0;
+    sight->place.line = NULL;
+    if (tarn__index_place(index, hash, &sight->place))
+        __builtin_prefetch(sight->place.line);
+    sight->line = sight->place.line;
+}
 
-    if (atomic_load_explicit(&line->control, memory_order_acquire) & TARN__CONTROL_BATCH)
-        return 0;
-    for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
-        uint64_t slot = atomic_load_explicit(&line->slots[i], memory_order_acquire);
+/* Looks at the line that was announced: either a location is seen now (true), or the next line is
+ * announced, or there is no more. A batch ends it. */
+static inline bool tarn__sight_step(struct tarn__index *index, uint64_t hash,
+                                    struct tarn__sight *sight)
+{
+    struct tarn__line *line = sight->line;
+    unsigned left;
 
-        if (tarn__slot_matches(slot, hash) && !tarn__slot_is_link(slot) &&
-            tarn__slot_location(slot))
-            return tarn__slot_location(slot);
+    if (!line)
+        return false;
+    sight->line = NULL;
+    if (atomic_load_explicit(&sight->place.line->control, memory_order_acquire) &
+        TARN__CONTROL_BATCH)
+        return false;
+    for (left = tarn__line_candidates(line, hash, sight->place.bits); left; left &= left - 1) {
+        sight->slot = &line->slots[__builtin_ctz(left)];
+        sight->location =
+            tarn__slot_candidate(atomic_load_explicit(sight->slot, memory_order_acquire), hash);
+        if (sight->location)
+            return true;
     }
-    return 0;
+    sight->slot = NULL;
+    sight->line = tarn__line_next_for(index, line, hash, sight->place.bits);
+    if (sight->line)
+        __builtin_prefetch(sight->line);
+    return false;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -314,7 +343,11 @@ struct tarn__entry {
     uint64_t location;      /* 0: not there */
 };
 
-/* Finds a key's entry. The index is not empty. */
+/*
+ * Finds a key's entry. entry holds what was seen of it before, in the same index and perhaps
+ * without the lock: the place, and the slot if one is likely the key's; where that is right,
+ * nothing is searched. place.line is NULL if nothing was seen. The index is not empty.
+ */
 void tarn__index_find(struct tarn__index *index, uint64_t hash,
                       bool (*leads_to)(void *context, uint64_t location), void *context,
                       struct tarn__entry *entry);

@@ -22,23 +22,19 @@ static void announce(tarn_namespace *ns, const struct tarn__operation *operation
                      uint64_t *hashes)
 {
     struct tarn__section *section = tarn__epoch_enter(&ns->environment->epoch);
-    struct tarn__index *index = NULL;
-    struct tarn__place places[GROUP];
-    bool there = tarn__namespace_usable(ns);
+    struct tarn__sight sights[GROUP];
+    struct tarn__index *index;
 
-    if (there)
-        index = atomic_load_explicit(&ns->index, memory_order_acquire);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         hashes[i] = tarn__hash(operations[i].key, ns->environment->seed);
-        there = there && tarn__index_place(index, hashes[i], &places[i]);
-        if (there)
-            __builtin_prefetch(places[i].line, 1);
-    }
-    for (size_t i = 0; there && i < count; i++) {
-        uint64_t likely = tarn__index_likely(&places[i], hashes[i]);
-
-        if (likely)
-            ns->engine->prefetch(ns->engine_state, likely);
+    if (tarn__namespace_usable(ns)) {
+        index = atomic_load_explicit(&ns->index, memory_order_acquire);
+        for (size_t i = 0; i < count; i++)
+            tarn__sight_begin(index, hashes[i], &sights[i]);
+        for (size_t i = 0; i < count; i++)
+            tarn__look_ahead(ns, index, hashes[i], &sights[i]);
+        for (size_t i = 0; i < count; i++)
+            tarn__look_ahead(ns, index, hashes[i], &sights[i]); /* where the bucket has two lines */
     }
     tarn__epoch_leave(section);
 }

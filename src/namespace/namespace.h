@@ -117,9 +117,10 @@ struct tarn__held {
 tarn_status tarn__shards_make(tarn_namespace *ns, uint32_t count);
 void tarn__shards_free(tarn_namespace *ns);
 
-/* A write that was prepared before its lock was had. What was prepared is gone with a clear. */
+/* A write that was prepared before its lock was had. All of it is gone with a clear. */
 struct tarn__ahead {
     struct tarn__write write;
+    struct tarn__sight sight;
     uint32_t clears; /* that there had been */
 };
 
@@ -164,6 +165,14 @@ static inline struct tarn__shard *tarn__shard_of(tarn_namespace *ns,
                                                  const struct tarn__groups *groups, uint64_t hash)
 {
     return tarn__shard_at(ns, groups->shard[tarn__group_of(groups, hash)]);
+}
+
+/* A step of looking a key up ahead of its operation; announces its record once it is seen. */
+static inline void tarn__look_ahead(tarn_namespace *ns, struct tarn__index *index, uint64_t hash,
+                                    struct tarn__sight *sight)
+{
+    if (tarn__sight_step(index, hash, sight))
+        ns->engine->prefetch(ns->engine_state, sight->location);
 }
 
 /* Divides the index into more groups if the locks can be had at once. No lock is held. */

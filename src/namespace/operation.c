@@ -212,16 +212,17 @@ static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, ui
     return TARN_OK;
 }
 
-/* Everything between locking and unlocking. write is as it was prepared. */
+/* Everything between locking and unlocking. ahead is as it was prepared. */
 static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
                               const struct tarn__operation *operation, uint64_t hash,
-                              struct tarn__write *write, struct tarn__sink *sink,
+                              struct tarn__ahead *ahead, struct tarn__sink *sink,
                               struct tarn_result *result)
 {
     struct tarn__key_search search = {.ns = ns, .key = operation->key};
     const struct tarn__record *present;
     struct tarn__decision decision;
-    struct tarn__entry entry;
+    struct tarn__write *write = &ahead->write;
+    struct tarn__entry entry = {.place = ahead->sight.place, .slot = ahead->sight.slot};
     uint64_t old_bytes = 0;
     tarn_status status = tarn__check_value_size(ns, operation->value.length);
 
@@ -263,9 +264,14 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
 /* What the operation is likely to write; false where nothing can be done ahead of it. */
 static bool expect_write(const struct tarn__operation *operation, struct tarn__ahead *ahead)
 {
-    memset(ahead, 0, sizeof *ahead);
     ahead->write.record.key = operation->key;
     ahead->write.record.value = operation->value;
+    ahead->write.record.info.content = TARN_CONTENT_BYTES;
+    ahead->write.record.info.sequence = 0;
+    ahead->write.location = 0;
+    ahead->clears = 0;
+    ahead->sight.place.line = NULL;
+    ahead->sight.slot = NULL;
     ahead->write.removes = operation->kind == TARN__DELETE || operation->kind == TARN__CONSUME;
     return operation->kind != TARN__INCREMENT && operation->kind != TARN__GET;
 }
@@ -287,7 +293,7 @@ tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation
         tarn__shard_lock(ns, hash, may_insert(operation), expected ? &ahead : NULL, &held);
 
     if (!status) {
-        status = run_locked(ns, &held, operation, hash, &ahead.write, sink, result);
+        status = run_locked(ns, &held, operation, hash, &ahead, sink, result);
         if (!status && tarn__index_grow(held.index, &held.shard->growth, 0))
             divide = tarn__index_wants_groups(held.index, &held.shard->growth);
         tarn__shard_unlock(&held);

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "namespace/batch.h"
 
+#define GROUP          32 /* keys that are looked up together */
 #define GROW_FIRST_MIN 64 /* new keys from which on growing before is better than after */
 
 /* One key of the batch: what is there, and what the operations so far have made of it. */
@@ -98,31 +99,25 @@ static struct target *target_for(struct plan *plan, uint64_t hash, struct tarn_s
     }
 }
 
-/* Looks all targets up; those before it are on their way from memory meanwhile. */
-static void find_targets(struct plan *plan)
+/* Looks up some targets at once, so that memory serves their misses together. */
+static void find_targets(struct plan *plan, struct target *targets, size_t count)
 {
-    tarn_namespace *ns = plan->ns;
+    struct tarn__index *index = plan->held.index;
+    struct tarn__sight sights[GROUP];
 
-    for (size_t i = 0; i < plan->target_count; i++) {
-        struct target *target = &plan->targets[i];
+    for (size_t i = 0; i < count; i++)
+        tarn__sight_begin(index, targets[i].hash, &sights[i]);
+    for (size_t i = 0; i < count; i++)
+        tarn__look_ahead(plan->ns, index, targets[i].hash, &sights[i]);
+    for (size_t i = 0; i < count; i++)
+        tarn__look_ahead(plan->ns, index, targets[i].hash, &sights[i]); /* in the second line */
+    for (size_t i = 0; i < count; i++) {
+        struct tarn__key_search search = {.ns = plan->ns, .key = targets[i].now.key};
 
-        (void)tarn__index_place(plan->held.index, target->hash, &target->entry.place);
-        __builtin_prefetch(target->entry.place.line, 1);
-    }
-    for (size_t i = 0; i < plan->target_count; i++) {
-        const struct target *target = &plan->targets[i];
-        uint64_t likely = tarn__index_likely(&target->entry.place, target->hash);
-
-        if (likely)
-            ns->engine->prefetch(ns->engine_state, likely);
-    }
-    for (size_t i = 0; i < plan->target_count; i++) {
-        struct target *target = &plan->targets[i];
-        struct tarn__key_search search = {.ns = ns, .key = target->now.key};
-
-        tarn__index_find(plan->held.index, target->hash, tarn__leads_to_key, &search,
-                         &target->entry);
-        target->old = search.record;
+        targets[i].entry.place = sights[i].place;
+        targets[i].entry.slot = sights[i].slot;
+        tarn__index_find(index, targets[i].hash, tarn__leads_to_key, &search, &targets[i].entry);
+        targets[i].old = search.record;
     }
 }
 
@@ -135,7 +130,9 @@ static void find(struct plan *plan)
 
         plan->target_of[i] = (uint32_t)(target - plan->targets);
     }
-    find_targets(plan);
+    for (size_t i = 0; i < plan->target_count; i += GROUP)
+        find_targets(plan, plan->targets + i,
+                     plan->target_count - i < GROUP ? plan->target_count - i : GROUP);
     for (size_t i = 0; i < plan->target_count; i++) {
         struct target *target = &plan->targets[i];
 
@@ -269,7 +266,9 @@ static void grow_first(struct plan *plan)
         shard->coming = 0;
     }
     if (grown)
-        find_targets(plan);
+        for (size_t i = 0; i < plan->target_count; i += GROUP)
+            find_targets(plan, plan->targets + i,
+                         plan->target_count - i < GROUP ? plan->target_count - i : GROUP);
 }
 
 static tarn_status make_room(const struct plan *plan, const struct tarn_result *results,

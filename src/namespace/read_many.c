@@ -13,7 +13,8 @@
 #include "base/status.h"
 #include "namespace/read.h"
 
-#define GROUP          32
+#define GROUP          64
+#define AHEAD          5 /* keys between announcing a bucket, its record, and reading it */
 #define CUT_ATTEMPTS   4
 #define LOOKS_ON_STACK 64
 
@@ -44,38 +45,46 @@ static void fill(struct tarn_result *result, const struct tarn__record *record,
  * Best effort
  */
 
-/* Announces what reading the keys will need. Inside. A hash of a key that is not valid is 0. */
-static void announce(tarn_namespace *ns, const struct tarn_slice *keys, size_t count,
-                     uint64_t *hashes, uint64_t *locations)
-{
-    struct tarn__index *index = atomic_load_explicit(&ns->index, memory_order_acquire);
-    struct tarn__place places[GROUP];
-    bool empty = false;
+/* Keys that are read in one section. */
+struct group {
+    tarn_namespace *ns;
+    struct tarn__index *index;
+    struct tarn__reading reading;
+    const struct tarn_slice *keys;
+    size_t count;
+    uint64_t hashes[GROUP]; /* 0 of a key that is not valid */
+    struct tarn__sight sights[GROUP];
+};
 
-    for (size_t i = 0; i < count; i++) {
-        hashes[i] = tarn__check_key(keys[i]) ? 0 : tarn__hash(keys[i], ns->environment->seed);
-        empty = empty || !tarn__index_place(index, hashes[i], &places[i]);
-        if (!empty)
-            __builtin_prefetch(places[i].line);
-    }
-    for (size_t i = 0; i < count; i++) {
-        locations[i] = empty ? 0 : tarn__index_likely(&places[i], hashes[i]);
-        if (locations[i])
-            ns->engine->prefetch(ns->engine_state, locations[i]);
-    }
+/* Announces the bucket of a key to the cache. */
+static void begin_key(struct group *group, size_t i)
+{
+    bool valid = tarn__check_key(group->keys[i]) == TARN_OK;
+
+    group->hashes[i] = valid ? tarn__hash(group->keys[i], group->ns->environment->seed) : 0;
+    if (!group->reading.left)
+        tarn__sight_begin(group->index, group->hashes[i], &group->sights[i]);
+}
+
+/* Announces what comes next: the record, or another line of the bucket. */
+static void step_key(struct group *group, size_t i)
+{
+    if (!group->reading.left)
+        tarn__look_ahead(group->ns, group->index, group->hashes[i], &group->sights[i]);
 }
 
 /* Reads one key of a group. */
-static tarn_status read_one(tarn_namespace *ns, struct tarn_slice key, uint64_t hash,
-                            uint64_t likely, struct tarn__reading *reading,
-                            struct tarn_result *result, struct tarn__sink *sink)
+static tarn_status read_one(struct group *group, size_t i, struct tarn_result *result,
+                            struct tarn__sink *sink)
 {
-    struct tarn__key_search search = {.ns = ns, .key = key};
-    uint64_t location = likely;
-    tarn_status status = tarn__check_key(key);
+    tarn_namespace *ns = group->ns;
+    struct tarn__reading *reading = &group->reading;
+    struct tarn__key_search search = {.ns = ns, .key = group->keys[i]};
+    uint64_t location = reading->left ? 0 : group->sights[i].location;
+    tarn_status status = tarn__check_key(search.key);
 
-    if (!status && (reading->left || !likely || !tarn__leads_to_key(&search, likely)))
-        status = tarn__read_find(ns, hash, &search, reading, &location);
+    if (!status && !(location && tarn__leads_to_key(&search, location)))
+        status = tarn__read_find(ns, group->hashes[i], &search, reading, &location);
     if (status)
         return status;
     if (!sink->buf) {
@@ -92,32 +101,54 @@ static tarn_status read_one(tarn_namespace *ns, struct tarn_slice key, uint64_t 
     return status;
 }
 
-static tarn_status read_group(tarn_namespace *ns, const struct tarn_slice *keys, size_t count,
-                              struct tarn_result *results, struct tarn__sink *sink)
+/* While one key is read, the records and buckets of others are on their way. What was seen in a
+ * section that was left may be gone. */
+static tarn_status read_keys(struct group *group, struct tarn_result *results,
+                             struct tarn__sink *sink)
 {
-    uint64_t hashes[GROUP], locations[GROUP];
-    struct tarn__reading reading;
     tarn_status status = TARN_OK;
-    size_t i = 0;
 
-    tarn__read_enter(ns, &reading);
-    reading.left = false; /* what is announced now may be used until it is left */
-    if (tarn__namespace_usable(ns))
-        announce(ns, keys, count, hashes, locations);
-    else
-        status = tarn__namespace_not_open(ns);
-    for (; i < count && (i > 0 || !status); i++) {
+    group->index = atomic_load_explicit(&group->ns->index, memory_order_acquire);
+    for (size_t step = 0; step < group->count + 3 * AHEAD; step++) {
+        size_t i = step - 3 * AHEAD; /* to be read now, if it is not too early */
+
+        if (step < group->count)
+            begin_key(group, step);
+        if (step >= AHEAD && step - AHEAD < group->count)
+            step_key(group, step - AHEAD);
+        if (step >= 2 * AHEAD && step - 2 * AHEAD < group->count)
+            step_key(group, step - 2 * AHEAD);
+        if (step < 3 * AHEAD)
+            continue;
         memset(&results[i], 0, sizeof results[i]);
-        results[i].status =
-            read_one(ns, keys[i], hashes[i], locations[i], &reading, &results[i], sink);
+        results[i].status = read_one(group, i, &results[i], sink);
         if (results[i].status && results[i].status != TARN_KEY_NOT_FOUND && !status)
             status = results[i].status;
     }
-    tarn__epoch_leave(reading.section);
-    for (; i < count; i++) { /* none was read */
-        memset(&results[i], 0, sizeof results[i]);
-        results[i].status = status;
+    return status;
+}
+
+static tarn_status read_group(tarn_namespace *ns, const struct tarn_slice *keys, size_t count,
+                              struct tarn_result *results, struct tarn__sink *sink)
+{
+    struct group group; /* large: what is not used is not cleared */
+    tarn_status status;
+
+    group.ns = ns;
+    group.keys = keys;
+    group.count = count;
+    tarn__read_enter(ns, &group.reading);
+    group.reading.left = false;
+    if (tarn__namespace_usable(ns)) {
+        status = read_keys(&group, results, sink);
+    } else {
+        status = tarn__namespace_not_open(ns);
+        for (size_t i = 0; i < count; i++) {
+            memset(&results[i], 0, sizeof results[i]);
+            results[i].status = status;
+        }
     }
+    tarn__epoch_leave(group.reading.section);
     return status;
 }
 

@@ -57,14 +57,13 @@ struct deadline {
     uint64_t at;
 };
 
-static tarn_status lock_until(tarn_namespace *ns, struct tarn__lock *lock,
-                              struct deadline *deadline)
+static __attribute__((noinline)) tarn_status wait_for_lock(tarn_namespace *ns,
+                                                           struct tarn__lock *lock,
+                                                           struct deadline *deadline)
 {
     uint32_t timeout_ms = atomic_load_explicit(&ns->lock_timeout_ms, memory_order_relaxed);
     const struct tarn__os *os = ns->environment->os;
 
-    if (__builtin_expect(tarn__lock_try(lock), 1))
-        return TARN_OK;
     if (!deadline->set) {
         deadline->at = os->monotonic_ns(os) + (uint64_t)timeout_ms * 1000000;
         deadline->set = true;
@@ -78,6 +77,12 @@ static tarn_status lock_until(tarn_namespace *ns, struct tarn__lock *lock,
         tarn__os_pause(os, looks);
     }
     return TARN_OK;
+}
+
+static inline tarn_status lock_until(tarn_namespace *ns, struct tarn__lock *lock,
+                                     struct deadline *deadline)
+{
+    return __builtin_expect(tarn__lock_try(lock), 1) ? TARN_OK : wait_for_lock(ns, lock, deadline);
 }
 
 /* Puts groups into force; returns those before. All locks are held. */
@@ -142,13 +147,11 @@ static bool may_prepare(tarn_namespace *ns, const struct tarn__ahead *ahead)
 static void work_ahead(tarn_namespace *ns, struct tarn__index *index, uint64_t hash,
                        struct tarn__ahead *ahead)
 {
-    struct tarn__place place;
-    uint64_t likely;
     uint32_t clears;
 
-    if (!tarn__index_place(index, hash, &place))
+    tarn__sight_begin(index, hash, &ahead->sight);
+    if (!ahead->sight.line)
         return;
-    __builtin_prefetch(place.line, 1);
     clears = atomic_load_explicit(&ns->clears, memory_order_acquire);
     if (clears != ahead->clears)
         ahead->write.location = 0; /* prepared in an earlier round, and gone with a clear since */
@@ -162,9 +165,7 @@ static void work_ahead(tarn_namespace *ns, struct tarn__index *index, uint64_t h
             ahead->write.location = 0;
         }
     }
-    likely = tarn__index_likely(&place, hash);
-    if (likely)
-        ns->engine->prefetch(ns->engine_state, likely);
+    tarn__look_ahead(ns, index, hash, &ahead->sight);
 }
 
 void tarn__shard_discard(tarn_namespace *ns, const struct tarn__ahead *ahead)
@@ -203,8 +204,10 @@ tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, bool may_insert,
             continue;
         if (tarn__namespace_usable(ns) && shard_now(ns, hash, held) == shard) {
             held->shard = shard;
-            if (ahead && atomic_load_explicit(&ns->clears, memory_order_relaxed) != ahead->clears)
+            if (ahead && atomic_load_explicit(&ns->clears, memory_order_relaxed) != ahead->clears) {
                 ahead->write.location = 0;
+                ahead->sight.place.line = NULL;
+            }
             return TARN_OK;
         }
         tarn__lock_give(&shard->lock);

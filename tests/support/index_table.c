@@ -65,6 +65,7 @@ void index_table_entry(struct index_table *table, uint64_t key, struct tarn__ent
 {
     struct index_search search = {.key = key};
 
+    entry->place.line = NULL;
     tarn__index_find(&table->index, table->hash_of(key), index_search_leads, &search, entry);
 }
 

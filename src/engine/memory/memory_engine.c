@@ -75,17 +75,23 @@ static struct stripe *make_stripe(struct memory_engine *engine, size_t number)
     return stripe;
 }
 
+static __attribute__((noinline)) struct stripe *first_stripe_of_thread(struct memory_engine *engine,
+                                                                       size_t number)
+{
+    struct stripe *stripe = make_stripe(engine, number);
+
+    for (size_t i = 0; !stripe && i < STRIPES; i++)
+        stripe = atomic_load_explicit(&engine->stripes[i], memory_order_acquire);
+    return stripe;
+}
+
 /* This thread's stripe, or any other where there is no memory for it; NULL without either. */
-static struct stripe *stripe_of_thread(struct memory_engine *engine)
+static inline struct stripe *stripe_of_thread(struct memory_engine *engine)
 {
     size_t number = tarn__section_hint % STRIPES;
     struct stripe *stripe = atomic_load_explicit(&engine->stripes[number], memory_order_acquire);
 
-    if (!stripe)
-        stripe = make_stripe(engine, number);
-    for (size_t i = 0; !stripe && i < STRIPES; i++)
-        stripe = atomic_load_explicit(&engine->stripes[i], memory_order_acquire);
-    return stripe;
+    return __builtin_expect(stripe != NULL, 1) ? stripe : first_stripe_of_thread(engine, number);
 }
 
 static struct tarn__slab_page *page_of(struct memory_engine *engine, uint64_t location)
@@ -282,9 +288,10 @@ static tarn_status memory_open(struct tarn__environment *environment, void **sta
 
 /* Before there is a new page, those with room in the other stripes are used up: else the holes that
  * one thread's records leave would never be filled by another's. */
-static void find_room(struct memory_engine *engine, struct stripe *stripe, size_t bytes)
+static __attribute__((noinline)) void borrow_page(struct memory_engine *engine,
+                                                  struct stripe *stripe, size_t bytes)
 {
-    bool found = tarn__slab_has_room(&stripe->slab, bytes);
+    bool found = false;
 
     for (size_t i = 0; i < STRIPES && !found; i++) {
         struct stripe *other = atomic_load_explicit(&engine->stripes[i], memory_order_acquire);
@@ -303,7 +310,8 @@ static tarn_status take_memory(struct memory_engine *engine, struct stripe *stri
     const struct tarn__record *record = &write->record;
     size_t bytes = tarn__record_bytes(record->key.length, record->value.length);
 
-    find_room(engine, stripe, bytes);
+    if (!tarn__slab_has_room(&stripe->slab, bytes))
+        borrow_page(engine, stripe, bytes);
     return tarn__slab_take(&stripe->slab, bytes, &write->location, address);
 }
 
@@ -330,26 +338,15 @@ static void memory_discard(void *state, uint64_t location)
     free_records(state, &location, 1);
 }
 
-static tarn_status append_prepared(struct memory_engine *engine, const struct tarn__write *write)
+static __attribute__((noinline)) tarn_status append_unprepared(struct memory_engine *engine,
+                                                               struct tarn__write *writes,
+                                                               size_t count)
 {
-    tarn__record_write_info(tarn__pages_address(&engine->environment->pages, write->location),
-                            &write->record.info);
-    return TARN_OK;
-}
-
-static tarn_status memory_append(void *state, struct tarn__write *writes, size_t count)
-{
-    struct memory_engine *engine = state;
-    struct stripe *stripe;
+    struct stripe *stripe = stripe_of_thread(engine);
     tarn_status status = TARN_OK;
     size_t done = 0;
     void *address;
 
-    if (count == 1 && writes->location)
-        return append_prepared(engine, writes);
-    if (count == 1 && writes->removes)
-        return TARN_OK;
-    stripe = stripe_of_thread(engine);
     if (!stripe)
         return TARN_NO_MEMORY;
     lock(engine, stripe);
@@ -364,11 +361,23 @@ static tarn_status memory_append(void *state, struct tarn__write *writes, size_t
         if (status)
             free_records(engine, &writes[i].location, 1);
         else
-            tarn__record_write(
-                tarn__pages_address(&engine->environment->pages, writes[i].location),
-                &writes[i].record);
+            tarn__record_write(tarn__pages_address(&engine->environment->pages, writes[i].location),
+                               &writes[i].record);
     }
     return status;
+}
+
+static tarn_status memory_append(void *state, struct tarn__write *writes, size_t count)
+{
+    struct memory_engine *engine = state;
+
+    if (count == 1 && writes->removes)
+        return TARN_OK;
+    if (count > 1 || !writes->location)
+        return append_unprepared(engine, writes, count);
+    tarn__record_write_info(tarn__pages_address(&engine->environment->pages, writes->location),
+                            &writes->record.info);
+    return TARN_OK;
 }
 
 static void memory_read(void *state, uint64_t location, struct tarn__record *record)
