@@ -9,10 +9,12 @@ DIR    ?=
 # Arguments of the benchmark, and a name that goes before the closing line of the tests.
 ARGS   ?=
 LABEL  ?=
+# How long each fuzz target runs.
+SECONDS ?= 60
 
 run_tests = tools/run_tests $(if $(LABEL),--label "$(LABEL)") $(BUILD)
 
-.PHONY: help run test check-long bench install format style clean configure
+.PHONY: help run test check-long fuzz bench install format style clean configure
 
 help:
 	@echo 'tarn: an embeddable key-value store for C'
@@ -21,6 +23,7 @@ help:
 	@echo '  make run DIR=..   the same with the files of a folder'
 	@echo '  make test         build, and run the tests'
 	@echo '  make check-long   all tests with larger counts, and the long ones'
+	@echo '  make fuzz         decode files at random, under the sanitizers (SECONDS=60 each)'
 	@echo '  make bench        build, and measure (ARGS=.. for the benchmark; --help lists them)'
 	@echo '  make install      install library, header and tarn.pc (PREFIX=/usr/local, DESTDIR=)'
 	@echo '  make style        check layering, lengths and banned calls'
@@ -48,6 +51,10 @@ check-long:
 	@TARN_HISTORIES=$${TARN_HISTORIES:-10000} TARN_TEST_SCALE=$${TARN_TEST_SCALE:-10} \
 	    $(run_tests) --timeout-multiplier 20 --suite unit --suite conformance \
 	    --suite concurrency --suite long
+
+fuzz:
+	@tools/setup ci
+	@tests/fuzz/run $(BUILD) $(SECONDS)
 
 # Configured anew each time, because a peer may have been installed since.
 bench:

@@ -31,10 +31,16 @@
  *   - TARN_INVALID_ARGUMENT is returned for a NULL where an object is needed and for a field out of
  *     its range; TARN_CLOSED for a namespace handle whose store was closed;
  *     TARN_NAMESPACE_DROPPED for a handle whose namespace was dropped; TARN_NO_MEMORY where memory
- *     ran out. Then nothing has changed. These four are not repeated at each function.
+ *     ran out; TARN_READ_ONLY for a change to a store that was opened so. Then nothing has changed.
+ *     These are not repeated at each function.
+ *   - In a store with a directory, making, dropping, configuring and resizing namespaces, and
+ * setting autosaves, are durable when they return TARN_OK. They can also return TARN_IO and
+ * TARN_FULL: then nothing has changed; and TARN_OUTCOME_UNKNOWN: it is as before in memory, but the
+ * next opening may find it done, and until then no such change is taken any more.
  *   - The library never prints, logs, exits, or installs a signal handler.
- *   - After fork() the child must not use objects of its parent, tarn_close() included: it may only
- *     exec or _exit.
+ *   - After fork() the objects of the parent are not the child's: every call with them returns
+ *     TARN_FORKED, tarn_close() included, and changes nothing. The child may open stores of its
+ * own. (Linux before 4.14 cannot tell: there the child must not use them.)
  */
 #ifndef TARN_H
 #define TARN_H
@@ -90,6 +96,7 @@ extern "C" {
     X(TARN_CLOSED, -32, "the store is closed")                                                     \
     X(TARN_NO_MEMORY, -33, "there is not enough memory")                                           \
     X(TARN_INVALID_ARGUMENT, -34, "an argument is not valid")                                      \
+    X(TARN_FORKED, -35, "the store belongs to the process that forked")                            \
     X(TARN_PERSISTENCE_NOT_ENABLED, -40, "this store does not live in a directory")                \
     X(TARN_IO, -41, "the operating system reported an error")                                      \
     X(TARN_CORRUPT, -42, "stored data has changed")                                                \
@@ -172,6 +179,29 @@ enum tarn_content {
 typedef struct tarn_store tarn_store;
 typedef struct tarn_namespace tarn_namespace;
 
+/* What an open store has in memory at first. */
+enum tarn_load {
+    TARN_LOAD_NOTHING = 0, /* the namespaces of the catalog, empty */
+    TARN_LOAD_NEWEST, /* each from the snapshot with the highest sequence that holds it; one that
+                         no snapshot holds is empty; a snapshot that is damaged fails the open */
+    TARN_LOAD_NEWEST_WHOLE, /* the same, but where it is damaged the one before it, and so on: what
+                               was passed over is told as an event */
+};
+
+enum tarn_event_kind {
+    TARN_EVENT_SNAPSHOT_PASSED_OVER =
+        1, /* an opening with TARN_LOAD_NEWEST_WHOLE did not load it */
+};
+
+/* What happened that nobody waits for. All of it is valid during the call. */
+struct tarn_event {
+    enum tarn_event_kind kind;
+    tarn_status status;
+    const struct tarn_error *error;   /* the detail */
+    struct tarn_slice namespace_name; /* empty: the whole store */
+    struct tarn_slice snapshot;       /* its name, where one is concerned */
+};
+
 struct tarn_options {
     size_t size;               /* sizeof(struct tarn_options) */
     uint32_t max_namespaces;   /* default 65,536 */
@@ -180,13 +210,31 @@ struct tarn_options {
                                   TARN_FULL, an overwrite too; delete, consume and clear work,
                                   and their room comes back in blocks. Not counted: about 5 KB
                                   for each namespace, and what is known of each block */
+    bool read_only; /* of a store in a directory: nothing is written there, whatever would change
+                       a key gives TARN_READ_ONLY; any number of such openings at a time */
+    enum tarn_load load; /* of a store in a directory */
+
+    /* Called for what nobody waits for, in the store's own thread (or in the call that it happens
+     * in), with no lock held: it may call tarn, but tarn_close(). NULL: nothing is told. */
+    void (*on_event)(void *context, const struct tarn_event *event);
+    void *event_context;
 };
 
 /*
- * Makes a store in memory. dir must be NULL: a directory gives TARN_PERSISTENCE_NOT_ENABLED.
- * options may be NULL. From about 2 MiB of data on, a store has one thread of its own, which
- * prepares memory ahead of the writers and has all signals blocked. TARN_IO: there are no random
- * bytes.
+ * Opens a store. options may be NULL.
+ *
+ * dir is NULL: a store in memory, of which nothing remains after tarn_close().
+ *
+ * Otherwise dir is a path: the store lives there, and is made if nothing is there (the folder
+ * around it must exist) or the folder is empty. Files have mode 0600, folders 0700. What is in the
+ * namespaces is in memory all the same, and is kept by snapshots alone: tarn_snapshot_save(),
+ * tarn_autosave_set(). One opening at a time, or any number of read-only ones. TARN_STORE_LOCKED:
+ * it is open elsewhere; then nothing was touched. TARN_CORRUPT, TARN_UNSUPPORTED_VERSION: the error
+ * tells file and offset; nothing was changed. TARN_IO, TARN_FULL. With read_only a store that is
+ * not there is TARN_IO.
+ *
+ * From about 2 MiB of data on, and for autosaves, a store has one thread of its own, which prepares
+ * memory ahead of the writers, saves, and has all signals blocked.
  */
 TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *options,
                                tarn_store **store);
@@ -296,6 +344,80 @@ struct tarn_stats {
  */
 TARN_API tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_stats *stats,
                                           uint64_t *shard_keys, size_t shard_capacity);
+
+/* ------------------------------------------------------------------------------------------
+ * Snapshots
+ *
+ * A snapshot is one file in the store's folder that holds a cut: every record that was there at one
+ * moment, of a namespace or of the whole store. It appears under its name whole and durable, or not
+ * at all. Its name has 1 to TARN_SNAPSHOT_NAME_BYTES_MAX bytes of UTF-8, no control characters, no
+ * '/', and does not begin with '.': else TARN_NAME_INVALID.
+ *
+ * All can return TARN_PERSISTENCE_NOT_ENABLED (the store is in memory only), TARN_IO, TARN_FULL and
+ * TARN_SNAPSHOT_NOT_FOUND where there is nothing of that name. Saves and loads of a store wait for
+ * one another; so do drop and close for them.
+ */
+
+#define TARN_SNAPSHOT_NAME_BYTES_MAX 200
+
+struct tarn_snapshot_info {
+    size_t size;                      /* in: sizeof(struct tarn_snapshot_info) */
+    struct tarn_slice name;           /* valid during the visit; else empty */
+    struct tarn_slice namespace_name; /* likewise; empty: the whole store */
+    uint64_t sequence;                /* the highest in the store at the moment of the cut */
+    uint64_t clock_ns;                /* the wall clock then, nanoseconds since 1970: for people */
+    uint32_t namespaces;
+    uint64_t file_bytes;
+    tarn_status status; /* in a list: of reading its head; not TARN_OK: the fields above are 0 */
+    /* Of a save just done; 0 in a list. */
+    uint64_t keys;
+    uint64_t pause_ns; /* how long writers were held up for the cut */
+    uint64_t write_ns; /* until the last byte was written */
+    uint64_t sync_ns;  /* until it was durable */
+};
+
+/*
+ * Saves a cut of the whole store, or of one namespace; a snapshot of the same name is replaced,
+ * once the new one is durable. Reads and writes go on: writers are held up for the cut alone, by
+ * far less than a millisecond. Memory grows meanwhile by what is overwritten, deleted or cleared.
+ * info may be NULL. TARN_LOCK_TIMEOUT. TARN_OUTCOME_UNKNOWN: the file is whole, but its name may
+ * not be durable.
+ */
+TARN_API tarn_status tarn_snapshot_save(tarn_store *store, struct tarn_slice name,
+                                        struct tarn_snapshot_info *info);
+TARN_API tarn_status tarn_snapshot_save_namespace(tarn_namespace *ns, struct tarn_slice name,
+                                                  struct tarn_snapshot_info *info);
+
+/*
+ * Brings back all namespaces that the snapshot holds, as one cut. One that is there has its keys
+ * replaced and keeps its options, whose limits hold: TARN_TOO_MANY_KEYS, TARN_FULL,
+ * TARN_VALUE_TOO_LARGE; one that is not there is made with the options that it had:
+ * TARN_TOO_MANY_NAMESPACES. Other namespaces stay as they are. The whole file is verified first:
+ * TARN_CORRUPT, TARN_UNSUPPORTED_VERSION, with file and offset; then, as with every failure,
+ * nothing has changed. Needs memory for both states until it is done. Pins and cursors keep what
+ * they hold.
+ */
+TARN_API tarn_status tarn_snapshot_load(tarn_store *store, struct tarn_slice name);
+
+/* The same for one of its namespaces, which becomes the namespace `as`; as is empty: it keeps its
+ * name. TARN_NAMESPACE_NOT_FOUND: the snapshot does not hold it. */
+TARN_API tarn_status tarn_snapshot_load_namespace(tarn_store *store, struct tarn_slice name,
+                                                  struct tarn_slice namespace_name,
+                                                  struct tarn_slice as);
+
+/* Calls visit once for each snapshot, by falling sequence, until it returns false. Those whose head
+ * cannot be read come last. visit may call tarn. */
+TARN_API tarn_status tarn_snapshot_list(tarn_store *store,
+                                        bool (*visit)(void *context,
+                                                      const struct tarn_snapshot_info *info),
+                                        void *context);
+
+/* Deletes a snapshot. Durable when it returns TARN_OK. */
+TARN_API tarn_status tarn_snapshot_delete(tarn_store *store, struct tarn_slice name);
+
+/* Reads a snapshot to its end and verifies every byte, without loading it. TARN_CORRUPT,
+ * TARN_UNSUPPORTED_VERSION. */
+TARN_API tarn_status tarn_snapshot_verify(tarn_store *store, struct tarn_slice name);
 
 /* ------------------------------------------------------------------------------------------
  * Single operations

@@ -71,6 +71,29 @@ tarn_status tarn__fail(tarn_status status, const char *format, ...)
     return status;
 }
 
+tarn_status tarn__fail_at(tarn_status status, uint64_t offset, const char *format, ...)
+{
+    va_list arguments;
+
+    tarn__outcome(status);
+    last_error.offset = offset;
+    va_start(arguments, format);
+    vsnprintf(last_error.message, sizeof last_error.message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+tarn_status tarn__set_offset(tarn_status status, uint64_t offset)
+{
+    last_error.offset = offset;
+    return status;
+}
+
+void tarn__restore_error(const struct tarn_error *error)
+{
+    last_error = *error;
+}
+
 tarn_status tarn__fail_system(tarn_status status, int system_error, const char *format, ...)
 {
     va_list arguments;

@@ -18,6 +18,16 @@ tarn_status tarn__fail(tarn_status status, const char *format, ...)
 tarn_status tarn__fail_system(tarn_status status, int system_error, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
 
+/* The same with an offset, for what is wrong at a place in a file. */
+tarn_status tarn__fail_at(tarn_status status, uint64_t offset, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
+
+/* Puts the offset to the failure that was recorded last, and returns status. */
+tarn_status tarn__set_offset(tarn_status status, uint64_t offset) __attribute__((cold));
+
+/* Puts back a failure that clearing up after it may have covered: a copy of *tarn_last_error(). */
+void tarn__restore_error(const struct tarn_error *error);
+
 /* Records the status alone, for outcomes that are no failure of the store. */
 tarn_status tarn__outcome(tarn_status status);
 

@@ -27,9 +27,18 @@ struct tarn__environment {
     const struct tarn__os *os;
     struct tarn__epoch epoch;
     struct tarn__pages pages;
-    uint64_t seed;                          /* of the hash */
+    uint64_t seed;                /* of the hash */
+    _Atomic uint64_t *here;       /* 0 in a forked child; in other processes not */
+    _Atomic uint64_t always_here; /* where the system cannot tell, here points to this */
+    bool read_only;
     _Alignas(64) _Atomic uint64_t sequence; /* the highest given out */
 };
+
+/* Whether this process opened the store, and did not get it by a fork. */
+static inline bool tarn__environment_is_here(const struct tarn__environment *environment)
+{
+    return atomic_load_explicit(environment->here, memory_order_relaxed) != 0;
+}
 
 /* One change of one key, as append is given it. */
 struct tarn__write {
@@ -90,6 +99,10 @@ struct tarn__engine {
      */
     void *(*detach)(void *state);
     void (*release)(void *state, void *detached);
+
+    /* Takes over all records of another state of the same engine, which has none afterwards; their
+     * locations stay. Nobody else uses that one. Never fails; called under all locks. */
+    void (*adopt)(void *state, void *other);
 
     /* Taken from the operating system for records. */
     uint64_t (*memory_bytes)(void *state);

@@ -9,6 +9,8 @@
  *      given back while the index lives: a reader that follows an old link finds slots, and the
  *      comparison of the key, or the version, tells it what they are worth.
  *   4. A claimed slot is pointed to something, or given back, before the lock is.
+ *   5. Before an entry comes, goes or changes its bucket, before_change() was called for the
+ * bucket.
  */
 #include "base/memory.h"
 #include "base/status.h"
@@ -111,6 +113,13 @@ static void add_to_version(struct tarn__line *line)
     uint64_t control = load(&line->control);
 
     store(&line->control, (control & ~TARN__VERSION_MASK) | ((control + 1) & TARN__VERSION_MASK));
+}
+
+/* Comes before the first change that a writer makes to a bucket. */
+static void before_change(struct tarn__index *index, const struct tarn__place *place)
+{
+    if (__builtin_expect(index->capture != NULL, 0))
+        tarn__capture_save(index->capture, place->bucket, place->line);
 }
 
 /* A bucket that a batch has marked has an odd version already. */
@@ -396,6 +405,7 @@ tarn_status tarn__index_claim(struct tarn__index *index, uint64_t hash, struct t
     struct tarn__line *last;
     tarn_status status = TARN_OK;
 
+    before_change(index, &entry->place);
     entry->slot = find_value(index, &entry->place, hash, has_value, 0, &last);
     if (!entry->slot)
         status = extend(index, &entry->place, last, hash, &entry->slot);
@@ -414,10 +424,13 @@ void tarn__index_unclaim(struct tarn__index *index, uint64_t hash, struct tarn__
     entry->slot = NULL;
 }
 
-void tarn__index_point(struct tarn__entry *entry, uint64_t hash, uint64_t location)
+void tarn__index_point(struct tarn__index *index, struct tarn__entry *entry, uint64_t hash,
+                       uint64_t location)
 {
-    bool begun = begin_change(entry->place.line);
+    bool begun;
 
+    before_change(index, &entry->place);
+    begun = begin_change(entry->place.line);
     store(entry->slot, location ? make_slot(hash, location, entry->place.bits) : 0);
     end_change(entry->place.line, begun);
 }
@@ -502,8 +515,10 @@ static bool split(struct tarn__index *index, struct tarn__groups *groups, uint32
     slots_init(&go);
     bits += groups->bits;
     if (gather(index, from_line, &all) && divide_slots(index, &all, bits, &stay, &go)) {
-        bool begun = begin_change(from_line);
+        bool begun;
 
+        before_change(index, &(struct tarn__place){.bucket = from, .line = from_line});
+        begun = begin_change(from_line);
         put_together(index, tarn__line_at(&index->buckets, to), &go, bits + 1);
         atomic_store_explicit(&groups->buckets[group], buckets + 1, memory_order_release);
         put_together(index, from_line, &stay, bits + 1);

@@ -45,6 +45,7 @@
 #ifndef TARN_INDEX_INDEX_H
 #define TARN_INDEX_INDEX_H
 
+#include "index/capture.h"
 #include "index/slots.h"
 
 #define TARN__GROUP_BITS_MAX 12
@@ -81,7 +82,8 @@ struct tarn__index {
     struct tarn__lines overflow;
     tarn__rehash *rehash; /* the hash of the key at a location; under its shard's lock */
     void *rehash_context;
-    pthread_mutex_t lock; /* of what follows, and of growing the lines */
+    struct tarn__capture *capture; /* or NULL; set under all locks, read under any */
+    pthread_mutex_t lock;          /* of what follows, and of growing the lines */
     uint64_t overflow_used;
     uint32_t overflow_free; /* a list through the first slots; 0 ends it (line 0 is not used) */
 };
@@ -360,7 +362,8 @@ tarn_status tarn__index_claim(struct tarn__index *index, uint64_t hash, struct t
 void tarn__index_unclaim(struct tarn__index *index, uint64_t hash, struct tarn__entry *entry);
 
 /* Points an entry (found or claimed) to a location, or to nothing where location is 0. */
-void tarn__index_point(struct tarn__entry *entry, uint64_t hash, uint64_t location);
+void tarn__index_point(struct tarn__index *index, struct tarn__entry *entry, uint64_t hash,
+                       uint64_t location);
 
 /* Finds the slot of an entry that was found or claimed before other entries of the same bucket were
  * claimed, which may have moved it. Claims of one bucket are alike: use them in their order. */

@@ -5,6 +5,7 @@
  * with a compare-and-swap before the write, and given back if it does not happen.
  */
 #include "base/status.h"
+#include "format/name.h"
 #include "namespace/namespace.h"
 
 tarn_status tarn__check_slice(struct tarn_slice slice)
@@ -89,47 +90,16 @@ void tarn__limits_return(tarn_namespace *ns, uint64_t keys, uint64_t bytes)
     atomic_fetch_sub_explicit(&ns->bytes, bytes, memory_order_relaxed);
 }
 
-/* The length of the UTF-8 character at the beginning, or 0 if there is none: overlong forms,
- * surrogates and what is beyond U+10FFFF are not characters. */
-static size_t utf8_length(const uint8_t *at, size_t left)
-{
-    uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint32_t character;
-    size_t length;
-
-    if (at[0] < 0x80)
-        return 1;
-    length = at[0] >= 0xf8 || at[0] < 0xc0 ? 0 : at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-    if (length == 0 || length > left)
-        return 0;
-    character = at[0] & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-        character = character << 6 | (at[i] & 0x3f);
-    }
-    if (character < smallest[length] || character > 0x10ffff ||
-        (character >= 0xd800 && character < 0xe000))
-        return 0;
-    return length;
-}
-
 tarn_status tarn__check_name(struct tarn_slice name)
 {
-    const uint8_t *bytes = name.data;
+    const char *fault;
+    size_t at;
 
     if (tarn__check_slice(name))
         return TARN_INVALID_ARGUMENT;
     if (name.length == 0 || name.length > TARN_NAME_BYTES_MAX)
         return tarn__fail(TARN_NAME_INVALID, "the name has %zu bytes, and a name 1 to %d",
                           name.length, TARN_NAME_BYTES_MAX);
-    for (size_t i = 0, length; i < name.length; i += length) {
-        length = utf8_length(bytes + i, name.length - i);
-        if (length == 0)
-            return tarn__fail(TARN_NAME_INVALID, "the name is not UTF-8 at byte %zu", i);
-        /* C0, DEL, and C1 (U+0080 to U+009F) */
-        if (bytes[i] < 0x20 || bytes[i] == 0x7f || (bytes[i] == 0xc2 && bytes[i + 1] < 0xa0))
-            return tarn__fail(TARN_NAME_INVALID, "the name has a control character at byte %zu", i);
-    }
-    return TARN_OK;
+    fault = tarn__name_fault(name, &at);
+    return fault ? tarn__fail(TARN_NAME_INVALID, "the name %s at byte %zu", fault, at) : TARN_OK;
 }

@@ -2,6 +2,7 @@
 #include "namespace/namespace.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "namespace/cut.h"
 
 #include <string.h>
 
@@ -67,7 +68,7 @@ static struct tarn__index *make_index(tarn_namespace *ns)
     return index;
 }
 
-static void free_index(struct tarn__index *index)
+void tarn__namespace_free_index(struct tarn__index *index)
 {
     if (!index)
         return;
@@ -90,7 +91,7 @@ static void set_up(tarn_namespace *ns, struct tarn_slice name,
 tarn_status tarn__namespace_make(struct tarn__environment *environment,
                                  const struct tarn__engine *engine, struct tarn_slice name,
                                  const struct tarn_namespace_options *options,
-                                 void (*released)(void *context), void *context,
+                                 const struct tarn__namespace_owner *owner, void *owner_context,
                                  tarn_namespace **out)
 {
     static const struct tarn_namespace_options defaults = {.size = sizeof defaults};
@@ -111,12 +112,12 @@ tarn_status tarn__namespace_make(struct tarn__environment *environment,
     if (!status)
         status = engine->open(environment, &ns->engine_state);
     if (status) {
-        free_index(atomic_load(&ns->index));
+        tarn__namespace_free_index(atomic_load(&ns->index));
         tarn__namespace_release(ns);
         return status;
     }
-    ns->released = released;
-    ns->released_context = context;
+    ns->owner = owner;
+    ns->owner_context = owner_context;
     *out = ns;
     return TARN_OK;
 }
@@ -124,27 +125,27 @@ tarn_status tarn__namespace_make(struct tarn__environment *environment,
 /* What was in the namespace is gone already: see tarn__namespace_end(). */
 void tarn__namespace_release(tarn_namespace *ns)
 {
-    void (*released)(void *context);
-    void *context;
+    const struct tarn__namespace_owner *owner = ns->owner;
+    void *context = ns->owner_context;
 
     if (atomic_fetch_sub_explicit(&ns->references, 1, memory_order_acq_rel) != 1)
         return;
-    released = ns->released;
-    context = ns->released_context;
     tarn__shards_free(ns);
     tarn__free(ns);
-    if (released)
-        released(context);
+    if (owner)
+        owner->released(context);
 }
 
 void tarn_namespace_close(tarn_namespace *ns)
 {
-    if (ns)
+    if (ns && tarn__environment_is_here(ns->environment))
         tarn__namespace_release(ns);
 }
 
 tarn_status tarn__namespace_not_open(const tarn_namespace *ns)
 {
+    if (!tarn__environment_is_here(ns->environment))
+        return tarn__outcome(TARN_FORKED);
     if (atomic_load_explicit(&ns->state, memory_order_acquire) == TARN__DROPPED)
         return tarn__fail(TARN_NAMESPACE_DROPPED, "namespace \"%.*s\" was dropped",
                           (int)ns->name_length, ns->name);
@@ -213,7 +214,7 @@ void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state)
     tarn__lock_give(&ns->admin);
     tarn__wait_for_readers(ns->environment);
     atomic_store(&ns->index, NULL);
-    free_index(index);
+    tarn__namespace_free_index(index);
     ns->engine->close(ns->engine_state);
     ns->engine_state = NULL;
 }
@@ -222,8 +223,7 @@ void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state)
  * All of it at once
  */
 
-/* Keys and bytes that are there. All locks are held. */
-static void count_all(tarn_namespace *ns, uint64_t *keys, uint64_t *bytes, uint64_t *writes)
+void tarn__namespace_count(tarn_namespace *ns, uint64_t *keys, uint64_t *bytes, uint64_t *writes)
 {
     int64_t sum = 0;
 
@@ -244,16 +244,10 @@ static tarn_status too_low(const char *field, uint64_t limit, uint64_t there)
                       (unsigned long long)limit, (unsigned long long)there);
 }
 
-static tarn_status apply_fields(tarn_namespace *ns, unsigned fields,
-                                const struct tarn_namespace_options *options)
+/* All locks are held. */
+static void apply_fields(tarn_namespace *ns, unsigned fields,
+                         const struct tarn_namespace_options *options)
 {
-    uint64_t keys, bytes, writes;
-
-    count_all(ns, &keys, &bytes, &writes);
-    if ((fields & TARN_SET_MAX_KEYS) && options->max_keys && keys > options->max_keys)
-        return too_low("max_keys", options->max_keys, keys);
-    if ((fields & TARN_SET_MAX_BYTES) && options->max_bytes && bytes > options->max_bytes)
-        return too_low("max_bytes", options->max_bytes, bytes);
     if (fields & TARN_SET_LOCK_TIMEOUT_MS)
         atomic_store(&ns->lock_timeout_ms, timeout_of(options));
     if (fields & TARN_SET_MAX_KEYS)
@@ -262,9 +256,40 @@ static tarn_status apply_fields(tarn_namespace *ns, unsigned fields,
         atomic_store(&ns->max_value_size, max_value_size_of(options));
     if (fields & TARN_SET_MAX_BYTES)
         atomic_store(&ns->max_bytes, options->max_bytes);
-    atomic_store(&ns->keys, keys);
-    atomic_store(&ns->bytes, bytes);
-    return TARN_OK;
+}
+
+/* before receives the options that were in force. */
+static tarn_status configure(tarn_namespace *ns, unsigned fields,
+                             const struct tarn_namespace_options *options,
+                             struct tarn_namespace_options *before)
+{
+    tarn_status status = tarn__shards_lock_all(ns, true);
+    uint64_t keys, bytes, writes;
+
+    if (status)
+        return status;
+    tarn__namespace_count(ns, &keys, &bytes, &writes);
+    tarn__namespace_options_of(ns, before);
+    if ((fields & TARN_SET_MAX_KEYS) && options->max_keys && keys > options->max_keys)
+        status = too_low("max_keys", options->max_keys, keys);
+    else if ((fields & TARN_SET_MAX_BYTES) && options->max_bytes && bytes > options->max_bytes)
+        status = too_low("max_bytes", options->max_bytes, bytes);
+    if (!status) {
+        apply_fields(ns, fields, options);
+        atomic_store(&ns->keys, keys);
+        atomic_store(&ns->bytes, bytes);
+    }
+    tarn__shards_unlock_all(ns);
+    return status;
+}
+
+static void change_back(tarn_namespace *ns, unsigned fields,
+                        const struct tarn_namespace_options *before)
+{
+    if (tarn__shards_lock_all_at_last(ns))
+        return; /* it has ended */
+    apply_fields(ns, fields, before);
+    tarn__shards_unlock_all(ns);
 }
 
 tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
@@ -272,22 +297,50 @@ tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
 {
     unsigned known =
         TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS | TARN_SET_MAX_VALUE_SIZE | TARN_SET_MAX_BYTES;
+    struct tarn_namespace_options before;
     tarn_status status;
 
     if (!ns || !options)
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns or options is NULL");
+    if (ns->environment->read_only)
+        return tarn__outcome(TARN_READ_ONLY);
     if (fields & ~known)
         return tarn__fail(TARN_INVALID_ARGUMENT, "fields has unknown bits: %#x", fields & ~known);
     status = tarn__check_size(options->size, sizeof *options, "tarn_namespace_options");
     if (!status && (fields & TARN_SET_MAX_VALUE_SIZE))
         status = check_max_value_size(options);
-    if (!status)
-        status = tarn__shards_lock_all(ns, true);
     if (status)
         return status;
-    status = apply_fields(ns, fields, options);
-    tarn__shards_unlock_all(ns);
+    ns->owner->lock(ns->owner_context);
+    status = configure(ns, fields, options, &before);
+    if (!status) {
+        status = ns->owner->changed(ns->owner_context);
+        if (status)
+            change_back(ns, fields, &before);
+    }
+    ns->owner->unlock(ns->owner_context);
     return status;
+}
+
+void *tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *index, void *engine_state)
+{
+    void *detached;
+
+    atomic_fetch_add(&ns->environment->sequence, 1);
+    atomic_store_explicit(&ns->index, index, memory_order_release);
+    atomic_fetch_add(&ns->clears, 1); /* odd: nothing is prepared now */
+    detached = ns->engine->detach(ns->engine_state);
+    if (engine_state)
+        ns->engine->adopt(ns->engine_state, engine_state);
+    atomic_fetch_add(&ns->clears, 1);
+    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
+        tarn__shard_at(ns, i)->bytes = 0;
+        tarn__free(tarn__shard_at(ns, i)->retired); /* detached with all others */
+        tarn__shard_at(ns, i)->retired = NULL;
+    }
+    tarn__shards_measure(ns);
+    tarn__shard_at(ns, 0)->writes++;
+    return detached;
 }
 
 tarn_status tarn_namespace_clear(tarn_namespace *ns)
@@ -298,38 +351,33 @@ tarn_status tarn_namespace_clear(tarn_namespace *ns)
 
     if (!ns)
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
+    if (ns->environment->read_only)
+        return tarn__outcome(TARN_READ_ONLY);
     empty = make_index(ns);
     if (!empty)
         return TARN_NO_MEMORY;
     status = tarn__shards_lock_all(ns, true);
     if (status) {
-        free_index(empty);
+        tarn__namespace_free_index(empty);
         return status;
     }
     before = atomic_load(&ns->index);
-    atomic_fetch_add(&ns->environment->sequence, 1);
-    atomic_store_explicit(&ns->index, empty, memory_order_release);
-    atomic_fetch_add(&ns->clears, 1); /* odd: nothing is prepared now */
-    detached = ns->engine->detach(ns->engine_state);
-    atomic_fetch_add(&ns->clears, 1);
-    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
-        tarn__growth_reset(&tarn__shard_at(ns, i)->growth);
-        tarn__shard_at(ns, i)->bytes = 0;
-        tarn__free(tarn__shard_at(ns, i)->retired); /* detached with all others */
-        tarn__shard_at(ns, i)->retired = NULL;
-    }
-    tarn__shard_at(ns, 0)->writes++;
+    detached = tarn__namespace_exchange(ns, empty, NULL);
     atomic_store(&ns->keys, 0);
     atomic_store(&ns->bytes, 0);
+    if (ns->cut && tarn__cut_take_cleared(ns->cut, before, detached))
+        before = NULL; /* the cut has it now */
     tarn__shards_unlock(ns);
     tarn__wait_for_readers(ns->environment); /* under the admin lock: the namespace must not end */
-    free_index(before);
-    ns->engine->release(ns->engine_state, detached);
+    if (before) {
+        tarn__namespace_free_index(before);
+        ns->engine->release(ns->engine_state, detached);
+    }
     tarn__lock_give(&ns->admin);
     return TARN_OK;
 }
 
-static void fill_options(const tarn_namespace *ns, struct tarn_namespace_options *options)
+void tarn__namespace_options_of(const tarn_namespace *ns, struct tarn_namespace_options *options)
 {
     options->size = sizeof *options;
     options->shards = ns->shard_count;
@@ -342,7 +390,7 @@ static void fill_options(const tarn_namespace *ns, struct tarn_namespace_options
 /* All locks are held. */
 static void fill_stats(tarn_namespace *ns, struct tarn_stats *stats)
 {
-    count_all(ns, &stats->keys, &stats->bytes, &stats->writes);
+    tarn__namespace_count(ns, &stats->keys, &stats->bytes, &stats->writes);
     stats->index_bytes = tarn__index_bytes(atomic_load(&ns->index));
     stats->memory_bytes = stats->index_bytes + ns->engine->memory_bytes(ns->engine_state) +
                           sizeof *ns + sizeof(struct tarn__index) +
@@ -350,7 +398,7 @@ static void fill_stats(tarn_namespace *ns, struct tarn_stats *stats)
                           tarn__pointer_table_bytes(&ns->shards);
     stats->sequence = atomic_load(&ns->environment->sequence);
     stats->shards = ns->shard_count;
-    fill_options(ns, &stats->options);
+    tarn__namespace_options_of(ns, &stats->options);
 }
 
 tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_stats *stats, uint64_t *shard_keys,

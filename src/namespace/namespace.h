@@ -35,8 +35,24 @@ struct tarn__shard {
     struct tarn__retired *retired; /* made when first needed */
 };
 
+/* What a namespace needs of the store that it is in. */
+struct tarn__namespace_owner {
+    /* Around a change of options, which another one must not meet. */
+    void (*lock)(void *context);
+    void (*unlock)(void *context);
+
+    /* The options have changed: makes that durable, or fails, and they are changed back. Locked. */
+    tarn_status (*changed)(void *context);
+
+    /* Called once the struct is gone. */
+    void (*released)(void *context);
+};
+
 struct tarn_namespace {
     struct tarn__environment *environment;
+    const struct tarn__namespace_owner *owner;
+    void *owner_context;
+    uint64_t number; /* no two namespaces that a store ever had share one */
     const struct tarn__engine *engine;
     void *engine_state;
     _Atomic(struct tarn__index *) index; /* replaced by clear */
@@ -47,7 +63,8 @@ struct tarn_namespace {
     /* Changed under all locks of shards, so constant under any. */
     _Atomic uint32_t lock_timeout_ms;
     _Atomic uint64_t max_keys, max_value_size, max_bytes;
-    uint32_t shard_count;
+    _Atomic uint32_t shard_count;
+    struct tarn__cut *cut;   /* that is being read, or NULL */
     _Atomic uint32_t clears; /* twice as many as there were; odd in the middle of one */
 
     /* What is there, kept exact at every moment while max_keys or max_bytes is set. */
@@ -57,9 +74,7 @@ struct tarn_namespace {
     _Alignas(64) struct tarn__lock admin; /* who needs all shards takes this first */
     _Atomic uint32_t cursors;
     _Atomic uint32_t copying; /* reads that have left their section and pin what they still copy */
-    _Atomic uint32_t references;     /* handles, and one of the store while it is in there */
-    void (*released)(void *context); /* called once the struct is gone */
-    void *released_context;
+    _Atomic uint32_t references; /* handles, and one of the store while it is in there */
     size_t name_length;
     char name[TARN_NAME_BYTES_MAX];
 };
@@ -68,12 +83,15 @@ struct tarn_namespace {
  * namespace.c
  */
 
-/* Makes a namespace with one reference. released is called when it is gone. */
+/* Makes a namespace with one reference, and the number 0. */
 tarn_status tarn__namespace_make(struct tarn__environment *environment,
                                  const struct tarn__engine *engine, struct tarn_slice name,
                                  const struct tarn_namespace_options *options,
-                                 void (*released)(void *context), void *context,
+                                 const struct tarn__namespace_owner *owner, void *owner_context,
                                  tarn_namespace **ns);
+
+/* The options as they are in force. */
+void tarn__namespace_options_of(const tarn_namespace *ns, struct tarn_namespace_options *options);
 
 /* Gives back a reference. */
 void tarn__namespace_release(tarn_namespace *ns);
@@ -83,6 +101,20 @@ void tarn__namespace_release(tarn_namespace *ns);
 tarn_status tarn__namespace_end_prepare(tarn_namespace *ns);
 void tarn__namespace_end_cancel(tarn_namespace *ns);
 void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state);
+
+/* Keys, bytes and writes. All locks are held, or nobody else knows the namespace. */
+void tarn__namespace_count(tarn_namespace *ns, uint64_t *keys, uint64_t *bytes, uint64_t *writes);
+
+/*
+ * Puts an index in place of the one that is there, as one write, with the records that another
+ * engine state has (NULL: none), which is empty afterwards. All locks are held; readers may still
+ * be at what was there: the records are returned as the engine detached them, the index is the
+ * caller's. keys, bytes and shard 0's bytes are the caller's to set.
+ */
+void *tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *index, void *engine_state);
+
+/* Nobody may look at it any more. NULL is allowed. */
+void tarn__namespace_free_index(struct tarn__index *index);
 
 /* The status of a namespace that is not open, with its detail. */
 tarn_status tarn__namespace_not_open(const tarn_namespace *ns);
@@ -95,7 +127,8 @@ void tarn__wait_for_readers(struct tarn__environment *environment);
 
 static inline bool tarn__namespace_usable(tarn_namespace *ns)
 {
-    return atomic_load_explicit(&ns->state, memory_order_acquire) <= TARN__CLOSING;
+    return atomic_load_explicit(&ns->state, memory_order_acquire) <= TARN__CLOSING &&
+           tarn__environment_is_here(ns->environment);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -113,6 +146,12 @@ struct tarn__held {
     struct tarn__groups *groups;
     struct tarn__shard *shard; /* of the hash, where there is one hash */
 };
+
+/* tarn_namespace_resize(), without a word to the owner. */
+tarn_status tarn__shards_assign(tarn_namespace *ns, uint32_t count);
+
+/* Works out anew how far the groups of each shard have grown. All locks are held. */
+void tarn__shards_measure(tarn_namespace *ns);
 
 tarn_status tarn__shards_make(tarn_namespace *ns, uint32_t count);
 void tarn__shards_free(tarn_namespace *ns);
@@ -142,15 +181,19 @@ tarn_status tarn__shards_lock_some(tarn_namespace *ns, const uint64_t *hashes, s
                                    struct tarn__held *held, struct tarn__lock_set *set);
 void tarn__shards_unlock_some(tarn_namespace *ns, struct tarn__lock_set *set);
 
-/* Gives a record up that is no longer reachable. Under the lock of its shard. */
+/* Gives a record up that is no longer reachable; sequence is the record's, bytes those of its key
+ * and value. Under the lock of its shard. */
 void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t location,
-                        size_t bytes);
+                        uint64_t sequence, size_t bytes);
 
 /* Tells the engine of all that a shard has given up. */
 void tarn__shard_flush(tarn_namespace *ns, struct tarn__shard *shard);
 
 /* All shards and the admin lock. wait: false gives up at once, silently. */
 tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait);
+
+/* The same, for what must be done however long it takes. TARN_CLOSED, TARN_NAMESPACE_DROPPED. */
+tarn_status tarn__shards_lock_all_at_last(tarn_namespace *ns);
 void tarn__shards_unlock_all(tarn_namespace *ns);
 
 /* All shards, but not the admin lock. */

@@ -191,7 +191,7 @@ static tarn_status put_record(tarn_namespace *ns, struct tarn__held *held, uint6
         tarn__limits_return(ns, new_key, more_bytes);
         return status;
     }
-    tarn__index_point(entry, hash, write->location);
+    tarn__index_point(held->index, entry, hash, write->location);
     if (bytes < old_bytes)
         tarn__limits_return(ns, 0, old_bytes - bytes);
     tarn__count_writes(ns, held, hash, 1, new_key, (int64_t)(bytes - old_bytes));
@@ -206,7 +206,7 @@ static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, ui
 
     if (status)
         return status;
-    tarn__index_point(entry, hash, 0);
+    tarn__index_point(held->index, entry, hash, 0);
     tarn__limits_return(ns, 1, old_bytes);
     tarn__count_writes(ns, held, hash, 1, -1, -(int64_t)old_bytes);
     return TARN_OK;
@@ -255,7 +255,7 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     tarn__result_fill(result, present, &decision);
     tarn__result_copy(result, sink);
     if (decision.action != TARN__KEEP && entry.location)
-        tarn__shard_retire(ns, held->shard, entry.location, old_bytes);
+        tarn__shard_retire(ns, held->shard, entry.location, present->info.sequence, old_bytes);
     if (decision.action == TARN__REMOVE)
         tarn__index_tidy(held->index, &entry.place);
     return TARN_OK;

@@ -348,7 +348,7 @@ static void point_all(struct plan *plan)
             continue;
         if (plan->claims) /* which may have moved it */
             tarn__index_find_again(plan->held.index, target->hash, &target->entry);
-        tarn__index_point(&target->entry, target->hash, write->location);
+        tarn__index_point(plan->held.index, &target->entry, target->hash, write->location);
         write++;
     }
     for (size_t i = 0; several && i < plan->target_count; i++)
@@ -383,7 +383,8 @@ static void clean_up(struct plan *plan)
 
         if (target->changes && target->entry.location) {
             tarn__shard_retire(ns, tarn__shard_of(ns, plan->held.groups, target->hash),
-                               target->entry.location, bytes_of(&target->old));
+                               target->entry.location, target->old.info.sequence,
+                               bytes_of(&target->old));
             if (!target->present)
                 tarn__index_tidy(plan->held.index, &target->entry.place);
         }

@@ -150,6 +150,8 @@ void tarn_unpin(struct tarn_pin *pin)
     if (!pin || !pin->held[0])
         return;
     ns = pin->held[0];
+    if (!tarn__environment_is_here(ns->environment))
+        return;
     ns->engine->unpin(ns->engine_state, (uintptr_t)pin->held[1]);
     memset(pin, 0, sizeof *pin);
 }

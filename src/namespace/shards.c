@@ -7,7 +7,7 @@
  */
 #include "base/memory.h"
 #include "base/status.h"
-#include "namespace/namespace.h"
+#include "namespace/cut.h"
 
 #include <string.h>
 
@@ -85,16 +85,25 @@ static inline tarn_status lock_until(tarn_namespace *ns, struct tarn__lock *lock
     return __builtin_expect(tarn__lock_try(lock), 1) ? TARN_OK : wait_for_lock(ns, lock, deadline);
 }
 
+void tarn__shards_measure(tarn_namespace *ns)
+{
+    struct tarn__index *index = atomic_load_explicit(&ns->index, memory_order_relaxed);
+    struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_relaxed);
+
+    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++)
+        tarn__growth_reset(&tarn__shard_at(ns, i)->growth);
+    for (uint32_t group = 0; groups && group < 1u << groups->bits; group++)
+        tarn__growth_add_group(&tarn__shard_at(ns, groups->shard[group])->growth, groups, group);
+}
+
 /* Puts groups into force; returns those before. All locks are held. */
 static struct tarn__groups *put_into_force(tarn_namespace *ns, struct tarn__groups *groups)
 {
     struct tarn__index *index = atomic_load_explicit(&ns->index, memory_order_relaxed);
+    struct tarn__groups *before = tarn__index_publish(index, groups);
 
-    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++)
-        tarn__growth_reset(&tarn__shard_at(ns, i)->growth);
-    for (uint32_t group = 0; group < 1u << groups->bits; group++)
-        tarn__growth_add_group(&tarn__shard_at(ns, groups->shard[group])->growth, groups, group);
-    return tarn__index_publish(index, groups);
+    tarn__shards_measure(ns);
+    return before;
 }
 
 /* The first key needs groups and their first buckets. */
@@ -318,6 +327,16 @@ tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait)
     return status ? status : tarn__namespace_not_open(ns);
 }
 
+tarn_status tarn__shards_lock_all_at_last(tarn_namespace *ns)
+{
+    unsigned looks = 0;
+    tarn_status status;
+
+    while ((status = tarn__shards_lock_all(ns, false)) == TARN_LOCK_TIMEOUT)
+        tarn__os_pause(ns->environment->os, looks++);
+    return status;
+}
+
 void tarn__shards_unlock(tarn_namespace *ns)
 {
     for (uint32_t i = atomic_load(&ns->shards_made); i-- > 0;)
@@ -348,9 +367,12 @@ void tarn__shard_flush(tarn_namespace *ns, struct tarn__shard *shard)
 }
 
 void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t location,
-                        size_t bytes)
+                        uint64_t sequence, size_t bytes)
 {
     struct tarn__retired *retired = shard->retired;
+
+    if (__builtin_expect(ns->cut != NULL, 0) && tarn__cut_keeps(ns->cut, location, sequence))
+        return;
 
     if (!retired)
         retired = shard->retired = tarn__allocate_zeroed(sizeof *retired);
@@ -361,7 +383,8 @@ void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t 
     retired->locations[retired->count++] = location;
     retired->bytes += bytes;
     if (retired->count == sizeof retired->locations / sizeof retired->locations[0] ||
-        retired->bytes >= RETIRED_BYTES_MAX / ns->shard_count)
+        retired->bytes >=
+            RETIRED_BYTES_MAX / atomic_load_explicit(&ns->shard_count, memory_order_relaxed))
         tarn__shard_flush(ns, shard);
 }
 
@@ -388,18 +411,12 @@ void tarn__shards_divide(tarn_namespace *ns)
     tarn__shards_unlock_all(ns);
 }
 
-tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards)
+tarn_status tarn__shards_assign(tarn_namespace *ns, uint32_t shards)
 {
     struct tarn__groups *groups = NULL, *before = NULL;
     struct tarn__index *index;
-    tarn_status status;
+    tarn_status status = tarn__shards_lock_all(ns, true);
 
-    if (!ns)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
-    if (shards < 1 || shards > TARN_SHARDS_MAX)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "a namespace has 1 to %d shards, not %u",
-                          TARN_SHARDS_MAX, shards);
-    status = tarn__shards_lock_all(ns, true);
     if (status)
         return status;
     index = atomic_load_explicit(&ns->index, memory_order_relaxed);
@@ -429,5 +446,39 @@ tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards)
         tarn__wait_for_readers(ns->environment);
         tarn__groups_free(before);
     }
+    return status;
+}
+
+/* To what the catalog says, if memory allows: it is read again at the next opening. */
+static void resize_back(tarn_namespace *ns, uint32_t shards)
+{
+    struct tarn_error error = *tarn_last_error();
+
+    while (tarn__shards_assign(ns, shards) == TARN_LOCK_TIMEOUT)
+        ;
+    tarn__restore_error(&error);
+}
+
+tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards)
+{
+    uint32_t before;
+    tarn_status status;
+
+    if (!ns)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
+    if (shards < 1 || shards > TARN_SHARDS_MAX)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "a namespace has 1 to %d shards, not %u",
+                          TARN_SHARDS_MAX, shards);
+    if (ns->environment->read_only)
+        return tarn__outcome(TARN_READ_ONLY);
+    ns->owner->lock(ns->owner_context);
+    before = atomic_load(&ns->shard_count);
+    status = tarn__shards_assign(ns, shards);
+    if (!status) {
+        status = ns->owner->changed(ns->owner_context);
+        if (status)
+            resize_back(ns, before);
+    }
+    ns->owner->unlock(ns->owner_context);
     return status;
 }

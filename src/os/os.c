@@ -73,27 +73,19 @@ static tarn_status failed(int error, const char *verb, const char *path)
     return tarn__fail_system(status_of(error), error, "cannot %s '%s'", verb, path);
 }
 
-/* base/status.h records no offset, so it is put in here: the error that tarn_last_error() shows is
- * the thread's own, and const for callers of the library only. */
-static tarn_status with_offset(tarn_status status, uint64_t offset)
-{
-    ((struct tarn_error *)tarn_last_error())->offset = offset;
-    return status;
-}
-
 static tarn_status failed_at(int error, const char *verb, const struct tarn__file *file,
                              uint64_t offset)
 {
     tarn_status status = tarn__fail_system(
         status_of(error), error, "cannot %s offset %" PRIu64 " of '%s'", verb, offset, file->path);
 
-    return with_offset(status, offset);
+    return tarn__set_offset(status, offset);
 }
 
 static tarn_status ends_at(const struct tarn__file *file, uint64_t end)
 {
-    return with_offset(
-        tarn__fail(TARN_CORRUPT, "'%s' ends too early, at offset %" PRIu64, file->path, end), end);
+    return tarn__fail_at(TARN_CORRUPT, end, "'%s' ends too early, at offset %" PRIu64, file->path,
+                         end);
 }
 
 static tarn_status failed_in(int error, const char *verb, const struct tarn__directory *directory,

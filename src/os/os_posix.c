@@ -325,6 +325,7 @@ static const struct tarn__os posix = {
     .sleep_ns = sleep_ns,
     .random_bytes = random_bytes,
     .memory_map = tarn__posix_memory_map,
+    .memory_of_process = tarn__posix_memory_of_process,
     .memory_unmap = tarn__posix_memory_unmap,
     .memory_populate = tarn__posix_memory_populate,
     .directory_make = directory_make,

@@ -80,6 +80,17 @@ void tarn__posix_memory_unmap(const struct tarn__os *os, void *address, size_t b
         give_back(address, round_up(bytes, page_bytes()));
 }
 
+void *tarn__posix_memory_of_process(const struct tarn__os *os)
+{
+    void *page = tarn__posix_memory_map(os, 4096, 4096, false);
+
+    if (page && madvise(page, 4096, MADV_WIPEONFORK) != 0) { /* before Linux 4.14 */
+        tarn__posix_memory_unmap(os, page, 4096);
+        page = NULL;
+    }
+    return page;
+}
+
 static void populate(void *address, size_t bytes, int advice)
 {
     size_t page = page_bytes();

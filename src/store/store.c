@@ -7,10 +7,13 @@
 #include "store/store.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "store/catalog_file.h"
+#include "store/snapshots.h"
 
 #include <string.h>
 
 #define MAX_NAMESPACES_DEFAULT 65536
+#define PROCESS_PAGE_BYTES     4096
 
 /* ------------------------------------------------------------------------------------------
  * Opening and closing
@@ -37,7 +40,7 @@ static void populate(const void *context, void *address, size_t bytes)
     os->memory_populate(os, address, bytes);
 }
 
-static void release(void *context)
+void tarn__store_release(void *context)
 {
     tarn_store *store = context;
 
@@ -45,9 +48,32 @@ static void release(void *context)
         return;
     tarn__epoch_release(&store->environment.epoch);
     pthread_mutex_destroy(&store->lock);
+    pthread_mutex_destroy(&store->saving);
+    if (store->environment.here != &store->environment.always_here)
+        unmap(store->environment.os, store->environment.here, PROCESS_PAGE_BYTES);
     tarn__free(store);
 }
 
+static tarn_status make_locks(tarn_store *store)
+{
+    if (pthread_mutex_init(&store->lock, NULL) != 0)
+        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    if (pthread_mutex_init(&store->saving, NULL) != 0) {
+        pthread_mutex_destroy(&store->lock);
+        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    }
+    return TARN_OK;
+}
+
+static void mark_process(struct tarn__environment *environment)
+{
+    environment->here = environment->os->memory_of_process(environment->os);
+    if (!environment->here)
+        environment->here = &environment->always_here;
+    atomic_store(environment->here, 1);
+}
+
+/* Everything that a store has in memory. */
 static tarn_status set_up(tarn_store *store, const struct tarn__os *os,
                           const struct tarn_options *options)
 {
@@ -57,19 +83,24 @@ static tarn_status set_up(tarn_store *store, const struct tarn__os *os,
     tarn_status status;
 
     environment->os = os;
+    environment->read_only = options->read_only;
     store->max_namespaces =
-        options && options->max_namespaces ? options->max_namespaces : MAX_NAMESPACES_DEFAULT;
+        options->max_namespaces ? options->max_namespaces : MAX_NAMESPACES_DEFAULT;
+    store->on_event = options->on_event;
+    store->event_context = options->event_context;
+    store->next_number = 1;
     status = os->random_bytes(os, &environment->seed, sizeof environment->seed);
-    if (status)
-        return status;
-    status =
-        tarn__pages_init(&environment->pages, &source, options ? options->max_memory_bytes : 0);
+    if (!status)
+        status = os->random_bytes(os, store->identity, sizeof store->identity);
+    if (!status)
+        status = tarn__pages_init(&environment->pages, &source, options->max_memory_bytes);
     if (status)
         return status;
     status = tarn__maintenance_init(&store->maintenance, &environment->pages);
-    if (!status && pthread_mutex_init(&store->lock, NULL) != 0) {
-        tarn__maintenance_stop(&store->maintenance);
-        status = tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    if (!status) {
+        status = make_locks(store);
+        if (status)
+            tarn__maintenance_stop(&store->maintenance);
     }
     if (status) {
         tarn__pages_release(&environment->pages);
@@ -78,24 +109,98 @@ static tarn_status set_up(tarn_store *store, const struct tarn__os *os,
     environment->pages.wake = tarn__maintenance_wake;
     environment->pages.wake_context = &store->maintenance;
     tarn__epoch_init(&environment->epoch);
+    mark_process(environment);
     atomic_store(&store->references, 1);
     return TARN_OK;
 }
 
-tarn_status tarn__store_open(const struct tarn__os *os, const struct tarn_options *options,
-                             tarn_store **out)
+/* Makes the namespaces that the catalog tells of. */
+static tarn_status make_namespaces(tarn_store *store, const struct tarn__catalog *catalog)
 {
+    tarn_status status = tarn__store_make_room(store, catalog->count);
+
+    if (!status && catalog->count > store->max_namespaces)
+        status = tarn__fail(TARN_TOO_MANY_NAMESPACES,
+                            "the store has %zu namespaces, and max_namespaces is %u",
+                            catalog->count, store->max_namespaces);
+    for (size_t i = 0; i < catalog->count && !status; i++) {
+        const struct tarn__catalog_namespace *entry = &catalog->namespaces[i];
+        tarn_namespace *ns;
+
+        status = tarn__store_make_namespace(store, tarn_slice_of(entry->name, entry->name_length),
+                                            &entry->options, &ns);
+        if (status)
+            return status;
+        ns->number = entry->number;
+        tarn__store_add(store, ns);
+    }
+    store->next_number = catalog->next_number;
+    return status;
+}
+
+/* Makes the store in memory what its folder says; nobody else knows it yet. */
+static tarn_status read_folder(tarn_store *store, enum tarn_load load)
+{
+    struct tarn__catalog catalog;
+    bool found;
+    tarn_status status = tarn__catalog_file_read(&store->folder, &catalog, &found);
+
+    if (status)
+        return status;
+    if (!found)
+        return tarn__store_begin_folder(store);
+    memcpy(store->identity, catalog.identity, sizeof store->identity);
+    store->environment.seed = catalog.seed;
+    atomic_store(&store->environment.sequence, catalog.sequence);
+    status = make_namespaces(store, &catalog);
+    tarn__catalog_release(&catalog);
+    if (!status)
+        status = tarn__snapshots_open(store, load);
+    return status;
+}
+
+static tarn_status check_options(const struct tarn_options *options, const char *dir)
+{
+    tarn_status status = tarn__check_size(options->size, sizeof *options, "tarn_options");
+
+    if (status)
+        return status;
+    if (options->max_memory_bytes && options->max_memory_bytes < TARN__REGION_BYTES)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "max_memory_bytes is %llu, and at least %zu",
+                          (unsigned long long)options->max_memory_bytes, TARN__REGION_BYTES);
+    if ((unsigned)options->load > TARN_LOAD_NEWEST_WHOLE)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "load is %d", (int)options->load);
+    if (!dir && (options->read_only || options->load))
+        return tarn__fail(TARN_PERSISTENCE_NOT_ENABLED,
+                          "read_only and load are for stores in a directory, and dir is NULL");
+    return TARN_OK;
+}
+
+/* Frees all that a store has; nobody uses it, and no thread of its own is in the middle of it. */
+static void tear_down(tarn_store *store)
+{
+    tarn__maintenance_stop(&store->maintenance);
+    for (size_t i = 0; i < store->count; i++)
+        tarn__namespace_release(store->namespaces[i]);
+    tarn__free(store->namespaces);
+    tarn__pages_release(&store->environment.pages);
+    tarn__folder_close(&store->folder);
+    tarn__store_release(store);
+}
+
+tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
+                             const struct tarn_options *options, tarn_store **out)
+{
+    static const struct tarn_options defaults = {.size = sizeof defaults};
     tarn_store *store;
     tarn_status status;
 
     if (!out)
         return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
-    status = options ? tarn__check_size(options->size, sizeof *options, "tarn_options") : TARN_OK;
+    options = options ? options : &defaults;
+    status = check_options(options, dir);
     if (status)
         return status;
-    if (options && options->max_memory_bytes && options->max_memory_bytes < TARN__REGION_BYTES)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "max_memory_bytes is %llu, and at least %zu",
-                          (unsigned long long)options->max_memory_bytes, TARN__REGION_BYTES);
     store = tarn__allocate_lines(sizeof *store);
     if (!store)
         return TARN_NO_MEMORY;
@@ -104,28 +209,40 @@ tarn_status tarn__store_open(const struct tarn__os *os, const struct tarn_option
         tarn__free(store);
         return status;
     }
+    if (dir) {
+        status = tarn__folder_open(&store->folder, os, dir, options->read_only);
+        if (!status)
+            status = read_folder(store, options->load);
+    }
+    if (status) {
+        struct tarn_error error = *tarn_last_error();
+
+        for (size_t i = 0; i < store->count; i++)
+            tarn__namespace_end(store->namespaces[i], TARN__CLOSED);
+        tear_down(store);
+        tarn__restore_error(&error);
+        return status;
+    }
     *out = store;
     return TARN_OK;
 }
 
 tarn_status tarn_open(const char *dir, const struct tarn_options *options, tarn_store **store)
 {
-    if (dir)
-        return tarn__fail(TARN_PERSISTENCE_NOT_ENABLED,
-                          "this version keeps stores in memory only: give NULL instead of \"%s\"",
-                          dir);
-    return tarn__store_open(tarn__os_posix(), options, store);
+    return tarn__store_open(tarn__os_posix(), dir, options, store);
 }
 
 tarn_status tarn_close(tarn_store *store)
 {
     size_t prepared = 0;
     unsigned looks = 0;
-    tarn_status status = TARN_OK;
+    tarn_status status;
 
     if (!store)
         return TARN_OK;
-    pthread_mutex_lock(&store->lock);
+    status = tarn__store_lock_saving(store);
+    if (status)
+        return status;
     while (!status && prepared < store->count) {
         status = tarn__namespace_end_prepare(store->namespaces[prepared]);
         prepared += status == TARN_OK;
@@ -133,237 +250,15 @@ tarn_status tarn_close(tarn_store *store)
     if (status) {
         while (prepared)
             tarn__namespace_end_cancel(store->namespaces[--prepared]);
-        pthread_mutex_unlock(&store->lock);
+        tarn__store_unlock_saving(store);
         return status;
     }
     store->closed = true;
     for (size_t i = 0; i < store->count; i++)
         tarn__namespace_end(store->namespaces[i], TARN__CLOSED);
-    pthread_mutex_unlock(&store->lock);
+    tarn__store_unlock_saving(store);
     while (atomic_load(&store->calls)) /* they find it closed and leave */
         tarn__os_pause(store->environment.os, looks++);
-
-    tarn__maintenance_stop(&store->maintenance);
-    for (size_t i = 0; i < store->count; i++)
-        tarn__namespace_release(store->namespaces[i]);
-    tarn__free(store->namespaces);
-    tarn__pages_release(&store->environment.pages);
-    release(store);
+    tear_down(store);
     return TARN_OK;
-}
-
-/* ------------------------------------------------------------------------------------------
- * Namespaces
- */
-
-/* Every call on the table is between these two; TARN_CLOSED where there is none any more. */
-static tarn_status lock(tarn_store *store)
-{
-    atomic_fetch_add(&store->calls, 1);
-    pthread_mutex_lock(&store->lock);
-    return store->closed ? tarn__outcome(TARN_CLOSED) : TARN_OK;
-}
-
-static void unlock(tarn_store *store)
-{
-    pthread_mutex_unlock(&store->lock);
-    atomic_fetch_sub(&store->calls, 1);
-}
-
-static int compare(struct tarn_slice name, const tarn_namespace *ns)
-{
-    size_t shorter = name.length < ns->name_length ? name.length : ns->name_length;
-    int order = memcmp(name.data, ns->name, shorter);
-
-    if (order)
-        return order;
-    return name.length < ns->name_length ? -1 : name.length > ns->name_length;
-}
-
-/* Whether there is a namespace of that name; at is where it is or would be. */
-static bool find(const tarn_store *store, struct tarn_slice name, size_t *at)
-{
-    size_t low = 0, high = store->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = compare(name, store->namespaces[middle]);
-
-        if (order == 0) {
-            *at = middle;
-            return true;
-        }
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    *at = low;
-    return false;
-}
-
-static tarn_status named(tarn_status status, struct tarn_slice name)
-{
-    return tarn__fail(status, "%s: \"%.*s\"", tarn_status_message(status), (int)name.length,
-                      (const char *)name.data);
-}
-
-static tarn_status check(const tarn_store *store, struct tarn_slice name)
-{
-    if (!store)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
-    return tarn__check_name(name);
-}
-
-static tarn_status make_room(tarn_store *store)
-{
-    size_t capacity = store->capacity ? store->capacity * 2 : 8;
-    tarn_namespace **namespaces;
-
-    if (store->count < store->capacity)
-        return TARN_OK;
-    namespaces = tarn__reallocate(store->namespaces, capacity * sizeof(tarn_namespace *));
-    if (!namespaces)
-        return TARN_NO_MEMORY;
-    store->namespaces = namespaces;
-    store->capacity = capacity;
-    return TARN_OK;
-}
-
-static tarn_status create_locked(tarn_store *store, struct tarn_slice name,
-                                 const struct tarn_namespace_options *options, tarn_namespace **ns)
-{
-    tarn_status status;
-    size_t at;
-
-    if (find(store, name, &at))
-        return named(TARN_NAMESPACE_EXISTS, name);
-    if (store->count >= store->max_namespaces)
-        return tarn__fail(TARN_TOO_MANY_NAMESPACES, "the store has its max_namespaces of %u",
-                          store->max_namespaces);
-    status = make_room(store);
-    if (!status)
-        status = tarn__namespace_make(&store->environment, &tarn__memory_engine, name, options,
-                                      release, store, ns);
-    if (status)
-        return status;
-    atomic_fetch_add(&store->references, 1);
-    atomic_fetch_add(&(*ns)->references, 1);
-    memmove(store->namespaces + at + 1, store->namespaces + at,
-            (store->count - at) * sizeof(tarn_namespace *));
-    store->namespaces[at] = *ns;
-    store->count++;
-    return TARN_OK;
-}
-
-tarn_status tarn_namespace_create(tarn_store *store, struct tarn_slice name,
-                                  const struct tarn_namespace_options *options, tarn_namespace **ns)
-{
-    tarn_namespace *made;
-    tarn_status status = ns ? check(store, name) : tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
-
-    if (status)
-        return status;
-    status = lock(store);
-    if (!status)
-        status = create_locked(store, name, options, &made);
-    unlock(store);
-    if (!status)
-        *ns = made;
-    return status;
-}
-
-tarn_status tarn_namespace_open(tarn_store *store, struct tarn_slice name, tarn_namespace **ns)
-{
-    tarn_status status = ns ? check(store, name) : tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
-    size_t at;
-
-    if (status)
-        return status;
-    status = lock(store);
-    if (!status && !find(store, name, &at))
-        status = named(TARN_NAMESPACE_NOT_FOUND, name);
-    if (!status) {
-        *ns = store->namespaces[at];
-        atomic_fetch_add(&(*ns)->references, 1);
-    }
-    unlock(store);
-    return status;
-}
-
-tarn_status tarn_namespace_drop(tarn_store *store, struct tarn_slice name)
-{
-    tarn_status status = check(store, name);
-    tarn_namespace *ns = NULL;
-    size_t at = 0;
-
-    if (status)
-        return status;
-    status = lock(store);
-    if (!status && !find(store, name, &at))
-        status = named(TARN_NAMESPACE_NOT_FOUND, name);
-    if (!status)
-        status = tarn__namespace_end_prepare(store->namespaces[at]);
-    if (!status) {
-        ns = store->namespaces[at];
-        memmove(store->namespaces + at, store->namespaces + at + 1,
-                (store->count - at - 1) * sizeof(tarn_namespace *));
-        store->count--;
-        tarn__namespace_end(ns, TARN__DROPPED);
-    }
-    unlock(store);
-    if (ns)
-        tarn__namespace_release(ns);
-    return status;
-}
-
-/* The names as they are now, so that visit runs without the lock. */
-static tarn_status copy_names(tarn_store *store, struct tarn_buf *names, size_t *count)
-{
-    tarn_status status = lock(store);
-
-    if (!status)
-        status = tarn__buf_reserve(names, store->count * (TARN_NAME_BYTES_MAX + 1));
-    *count = status ? 0 : store->count;
-    for (size_t i = 0; i < *count; i++) {
-        uint8_t *at = (uint8_t *)names->data + i * (TARN_NAME_BYTES_MAX + 1);
-
-        at[0] = (uint8_t)store->namespaces[i]->name_length;
-        memcpy(at + 1, store->namespaces[i]->name, store->namespaces[i]->name_length);
-    }
-    unlock(store);
-    return status;
-}
-
-tarn_status tarn_namespace_list(tarn_store *store,
-                                bool (*visit)(void *context, struct tarn_slice name), void *context)
-{
-    struct tarn_buf names = {0};
-    size_t count;
-    tarn_status status;
-
-    if (!store || !visit)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "store or visit is NULL");
-    status = copy_names(store, &names, &count);
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *at = (uint8_t *)names.data + i * (TARN_NAME_BYTES_MAX + 1);
-
-        if (!visit(context, tarn_slice_of(at + 1, at[0])))
-            break;
-    }
-    tarn_buf_release(&names);
-    return status;
-}
-
-tarn_status tarn_namespace_count(tarn_store *store, size_t *count)
-{
-    tarn_status status;
-
-    if (!store)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
-    status = lock(store);
-    if (!status && count)
-        *count = store->count;
-    unlock(store);
-    return status;
 }

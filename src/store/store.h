@@ -1,25 +1,87 @@
-/* A store: namespaces by name, and what they share. */
+/*
+ * A store: namespaces by name, what they share, and the folder that it lives in, if it does.
+ *
+ * Order of locks: saving, then lock, then those of namespace/namespace.h.
+ */
 #ifndef TARN_STORE_STORE_H
 #define TARN_STORE_STORE_H
 
+#include "format/catalog.h"
 #include "namespace/namespace.h"
+#include "store/folder.h"
 #include "store/maintenance.h"
 
 struct tarn_store {
     struct tarn__environment environment;
     struct tarn__maintenance maintenance;
     uint32_t max_namespaces;
+    void (*on_event)(void *context, const struct tarn_event *event);
+    void *event_context;
+
+    struct tarn__folder folder; /* all NULL: in memory only */
+    uint8_t identity[TARN__IDENTITY_BYTES];
+    pthread_mutex_t saving; /* saves, loads, drop and close come one after the other */
+
     _Atomic uint32_t
         references;         /* one while it is open, and one for each namespace there still is */
     _Atomic uint32_t calls; /* on the table of namespaces, under way */
     pthread_mutex_t lock;   /* what follows */
     bool closed;
+    bool catalog_unknown;        /* what the folder's catalog says */
+    uint64_t next_number;        /* of a namespace */
     tarn_namespace **namespaces; /* sorted by name */
     size_t count, capacity;
 };
 
-/* tarn_open() of a store in memory, on an operating system of the caller's. */
-tarn_status tarn__store_open(const struct tarn__os *os, const struct tarn_options *options,
-                             tarn_store **store);
+/* tarn_open(), on an operating system of the caller's. */
+tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
+                             const struct tarn_options *options, tarn_store **store);
+
+static inline bool tarn__store_in_folder(const tarn_store *store)
+{
+    return store->folder.top != NULL;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * namespaces.c
+ */
+
+/* Every call on what the lock protects is between these two; TARN_CLOSED, TARN_FORKED: there is
+ * nothing to unlock. */
+tarn_status tarn__store_lock(tarn_store *store);
+void tarn__store_unlock(tarn_store *store);
+
+/* The same with `saving` as well. In between, the one may be given back and taken again without the
+ * other: tarn__store_unlock(), tarn__store_lock(). */
+tarn_status tarn__store_lock_saving(tarn_store *store);
+void tarn__store_unlock_saving(tarn_store *store);
+
+/* The rest of these: locked. Whether there is a namespace of that name; at is where it is or would
+ * be. */
+bool tarn__store_find(const tarn_store *store, struct tarn_slice name, size_t *at);
+
+/* TARN_NAMESPACE_NOT_FOUND with its name, and the like. */
+tarn_status tarn__store_named(tarn_status status, struct tarn_slice name);
+
+/* Makes a namespace that is not in the table yet. It has a reference of the table's. */
+tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name,
+                                       const struct tarn_namespace_options *options,
+                                       tarn_namespace **ns);
+
+/* Puts it there; with the room of tarn__store_make_room() this cannot fail. */
+tarn_status tarn__store_make_room(tarn_store *store, size_t more);
+void tarn__store_add(tarn_store *store, tarn_namespace *ns);
+void tarn__store_take_out(tarn_store *store, const tarn_namespace *ns);
+
+/* Sees to it that writes get higher sequences than this. */
+void tarn__store_raise_sequence(tarn_store *store, uint64_t least);
+
+/* Makes the catalog say what the store is now. Nothing to do for a store in memory. */
+tarn_status tarn__store_write_catalog(tarn_store *store);
+
+extern const struct tarn__namespace_owner tarn__store_owner;
+
+/* Gives back a reference: context is the store. */
+void tarn__store_release(void *context);
 
 #endif

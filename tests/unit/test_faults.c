@@ -443,7 +443,7 @@ static bool run(void)
     tarn_buf_release(&old);
     store = NULL;
     begin_call();
-    call_status = tarn__store_open(&fault.os, NULL, &store);
+    call_status = tarn__store_open(&fault.os, NULL, NULL, &store);
     end_call();
     if (call_status) {
         expect_that(faults_so_far() > 0 && !store);

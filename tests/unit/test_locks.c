@@ -129,7 +129,7 @@ static int set_up(void **state)
     (void)state;
     jumping.os = *tarn__os_posix();
     jumping.os.wall_ns = jumping_wall_ns;
-    expect_ok(tarn__store_open(&jumping.os, NULL, &store));
+    expect_ok(tarn__store_open(&jumping.os, NULL, NULL, &store));
     expect_ok(tarn_namespace_create(store, text("test"), &options, &ns));
     /* The first key makes the groups, which tell where the keys belong. */
     expect_ok(tarn_set(ns, text("first"), text("value"), NULL, NULL));

@@ -474,6 +474,31 @@ static void memory_release(void *state, void *detached)
     }
 }
 
+static void memory_adopt(void *state, void *other_state)
+{
+    struct memory_engine *engine = state, *other = other_state;
+
+    for (size_t i = 0; i < STRIPES; i++) {
+        struct stripe *from = atomic_load(&other->stripes[i]);
+        struct stripe *to = NULL;
+
+        if (!from)
+            continue;
+        if (atomic_compare_exchange_strong(&engine->stripes[i], &to, from)) { /* there was none */
+            lock(engine, from);
+            tarn__slab_move_account(&from->slab, &engine->memory_bytes);
+            unlock(from);
+            atomic_fetch_add(&engine->memory_bytes, sizeof *from);
+            atomic_fetch_sub(&other->memory_bytes, sizeof *from);
+            atomic_store(&other->stripes[i], NULL);
+            continue;
+        }
+        lock(engine, to);
+        tarn__slab_take_over(&to->slab, &from->slab);
+        unlock(to);
+    }
+}
+
 static void memory_close(void *state)
 {
     struct memory_engine *engine = state;
@@ -513,5 +538,6 @@ const struct tarn__engine tarn__memory_engine = {
     .has_pins = memory_has_pins,
     .detach = memory_detach,
     .release = memory_release,
+    .adopt = memory_adopt,
     .memory_bytes = memory_memory_bytes,
 };

@@ -95,7 +95,7 @@ static void list_remove(struct tarn__slab_page *page)
     page->listed = false;
 }
 
-/* Puts a page with free objects into a slab. */
+/* Puts a page into a slab. */
 static void join(struct tarn__slab *slab, struct tarn__slab_page *page)
 {
     atomic_store_explicit(&page->slab, slab, memory_order_release);
@@ -106,7 +106,8 @@ static void join(struct tarn__slab *slab, struct tarn__slab_page *page)
     slab->all = page;
     slab->page_count[page->class]++;
     slab->class_bytes[page->class] += page->block_bytes;
-    list_push(page);
+    if (page->free_count)
+        list_push(page);
 }
 
 /* Takes a page out of its slab. */
@@ -129,6 +130,12 @@ static void leave(struct tarn__slab_page *page)
 static size_t descriptor_bytes(size_t object_count)
 {
     return sizeof(struct tarn__slab_page) + 2 * ((object_count + 63) / 64) * sizeof(uint64_t);
+}
+
+/* What a page costs. */
+static uint64_t bytes_of(const struct tarn__slab_page *page)
+{
+    return page->block_bytes + descriptor_bytes(page->object_count);
 }
 
 static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t object_bytes,
@@ -159,8 +166,7 @@ static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t obj
     for (size_t i = 0; i < count; i++)
         page->bits[i / 64] |= (uint64_t)1 << (i % 64);
     join(slab, page);
-    atomic_fetch_add_explicit(slab->memory_bytes, block.bytes + descriptor_bytes(count),
-                              memory_order_relaxed);
+    atomic_fetch_add_explicit(slab->memory_bytes, bytes_of(page), memory_order_relaxed);
     *out = page;
     return TARN_OK;
 }
@@ -168,9 +174,7 @@ static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t obj
 /* The page is in no list any more. */
 static void free_page(struct tarn__slab_page *page)
 {
-    atomic_fetch_sub_explicit(slab_of(page)->memory_bytes,
-                              page->block_bytes + descriptor_bytes(page->object_count),
-                              memory_order_relaxed);
+    atomic_fetch_sub_explicit(slab_of(page)->memory_bytes, bytes_of(page), memory_order_relaxed);
     tarn__pages_give(slab_of(page)->pages, page->location);
     tarn__free(page);
 }
@@ -192,6 +196,26 @@ bool tarn__slab_move_page(struct tarn__slab *from, struct tarn__slab *to, size_t
     leave(page);
     join(to, page);
     return true;
+}
+
+void tarn__slab_move_account(struct tarn__slab *slab, _Atomic uint64_t *memory_bytes)
+{
+    for (const struct tarn__slab_page *page = slab->all; page; page = page->all_next) {
+        atomic_fetch_sub_explicit(slab->memory_bytes, bytes_of(page), memory_order_relaxed);
+        atomic_fetch_add_explicit(memory_bytes, bytes_of(page), memory_order_relaxed);
+    }
+    slab->memory_bytes = memory_bytes;
+}
+
+void tarn__slab_take_over(struct tarn__slab *slab, struct tarn__slab *other)
+{
+    tarn__slab_move_account(other, slab->memory_bytes);
+    while (other->all) {
+        struct tarn__slab_page *page = other->all;
+
+        leave(page);
+        join(slab, page);
+    }
 }
 
 /* ------------------------------------------------------------------------------------------

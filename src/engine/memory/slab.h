@@ -71,6 +71,12 @@ void tarn__slab_trim(struct tarn__slab *slab);
 /* Ends a pin; the page may be gone afterwards. */
 void tarn__slab_unpin(struct tarn__slab_page *page);
 
+/* Takes over all pages of another slab, which is empty afterwards; both locked. */
+void tarn__slab_take_over(struct tarn__slab *slab, struct tarn__slab *other);
+
+/* From now on the pages count in another account. Locked. */
+void tarn__slab_move_account(struct tarn__slab *slab, _Atomic uint64_t *memory_bytes);
+
 bool tarn__slab_has_pins(const struct tarn__slab *slab);
 
 /* Takes all pages out of the slab, which is empty afterwards. */

@@ -1,0 +1,18 @@
+/*
+ * The catalog's file in the folder of a store: read at opening, replaced whole at each change.
+ */
+#ifndef TARN_STORE_CATALOG_FILE_H
+#define TARN_STORE_CATALOG_FILE_H
+
+#include "format/catalog.h"
+#include "store/folder.h"
+
+/* Reads the catalog; *found is false, and catalog untouched, where there is none. */
+tarn_status tarn__catalog_file_read(const struct tarn__folder *folder,
+                                    struct tarn__catalog *catalog, bool *found);
+
+/* Puts a catalog in place of the one that is there. TARN_OUTCOME_UNKNOWN: one of the two is. */
+tarn_status tarn__catalog_file_replace(const struct tarn__os *os, const struct tarn__folder *folder,
+                                       const struct tarn__catalog *catalog);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * The folder that a store lives in.
+ *
+ *     DIR/lock            empty; whoever has the store open holds a lock on it
+ *     DIR/catalog         docs/format-catalog.md
+ *     DIR/catalog.new     the next catalog while it is written
+ *     DIR/snapshots/      NAME.snapshot: docs/format-snapshot.md; .new-*: one that is being written
+ *
+ * A file gets its name when it is whole and synced, in place of the one before: a crash leaves the
+ * old one, the new one, or both with the new one under its temporary name, which the next opening
+ * removes. Nothing is ever modified in place.
+ */
+#ifndef TARN_STORE_FOLDER_H
+#define TARN_STORE_FOLDER_H
+
+#include "os/os.h"
+
+struct tarn__folder {
+    struct tarn__directory *top, *snapshots;
+    struct tarn__file *lock;
+    bool read_only;
+};
+
+/*
+ * Opens and locks the folder, and makes it if it is not there. A folder with files that are not a
+ * store's is refused. read_only changes nothing; it fails where there is no store, and snapshots is
+ * NULL where there are none.
+ */
+tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os *os,
+                              const char *path, bool read_only);
+
+/* Closes and unlocks it. A folder that was not opened, all zero, is allowed. */
+void tarn__folder_close(struct tarn__folder *folder);
+
+/*
+ * Gives a file that was written under a temporary name its name: sync, close, rename, sync of the
+ * directory. The file is closed in any case. TARN_OUTCOME_UNKNOWN: the file may have its name now,
+ * or after the next crash. With any other failure it has not, what had the name before is still
+ * there, and the temporary name is gone as far as that can be done.
+ */
+tarn_status tarn__folder_publish(const struct tarn__directory *directory, struct tarn__file *file,
+                                 const char *temporary, const char *name);
+
+/* Closes such a file and takes its temporary name away, as far as that can be done: the next
+ * opening of the store tries again. The last error stays what it is. */
+void tarn__folder_abandon(const struct tarn__directory *directory, struct tarn__file *file,
+                          const char *temporary);
+
+#endif

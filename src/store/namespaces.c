@@ -1,0 +1,394 @@
+/*
+ * The store's table of namespaces, and the catalog that tells of it.
+ *
+ * What changes the table or a namespace's options changes memory first, under the lock, and then
+ * the catalog; if that fails, memory is changed back, and nobody has seen it.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "format/name.h"
+#include "store/catalog_file.h"
+#include "store/store.h"
+
+#include <string.h>
+
+tarn_status tarn__store_lock(tarn_store *store)
+{
+    tarn_status status;
+
+    if (!tarn__environment_is_here(&store->environment))
+        return tarn__outcome(TARN_FORKED);
+    atomic_fetch_add(&store->calls, 1);
+    pthread_mutex_lock(&store->lock);
+    status = store->closed ? tarn__outcome(TARN_CLOSED) : TARN_OK;
+    if (status)
+        tarn__store_unlock(store);
+    return status;
+}
+
+void tarn__store_unlock(tarn_store *store)
+{
+    pthread_mutex_unlock(&store->lock);
+    atomic_fetch_sub(&store->calls, 1);
+}
+
+tarn_status tarn__store_lock_saving(tarn_store *store)
+{
+    tarn_status status;
+
+    if (!tarn__environment_is_here(&store->environment))
+        return tarn__outcome(TARN_FORKED);
+    atomic_fetch_add(&store->calls, 1); /* it cannot go while this waits */
+    pthread_mutex_lock(&store->saving);
+    status = tarn__store_lock(store);
+    if (status) {
+        pthread_mutex_unlock(&store->saving);
+        atomic_fetch_sub(&store->calls, 1);
+    }
+    return status;
+}
+
+void tarn__store_unlock_saving(tarn_store *store)
+{
+    tarn__store_unlock(store);
+    pthread_mutex_unlock(&store->saving);
+    atomic_fetch_sub(&store->calls, 1);
+}
+
+bool tarn__store_find(const tarn_store *store, struct tarn_slice name, size_t *at)
+{
+    size_t low = 0, high = store->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const tarn_namespace *ns = store->namespaces[middle];
+        int order = tarn__name_compare(name, tarn_slice_of(ns->name, ns->name_length));
+
+        if (order == 0) {
+            *at = middle;
+            return true;
+        }
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    *at = low;
+    return false;
+}
+
+tarn_status tarn__store_named(tarn_status status, struct tarn_slice name)
+{
+    return tarn__fail(status, "%s: \"%.*s\"", tarn_status_message(status), (int)name.length,
+                      (const char *)name.data);
+}
+
+static tarn_status check(const tarn_store *store, struct tarn_slice name)
+{
+    if (!store)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
+    return tarn__check_name(name);
+}
+
+tarn_status tarn__store_make_room(tarn_store *store, size_t more)
+{
+    size_t capacity = store->capacity ? store->capacity : 8;
+    tarn_namespace **namespaces;
+
+    while (capacity < store->count + more)
+        capacity *= 2;
+    if (capacity == store->capacity)
+        return TARN_OK;
+    namespaces = tarn__reallocate(store->namespaces, capacity * sizeof(tarn_namespace *));
+    if (!namespaces)
+        return TARN_NO_MEMORY;
+    store->namespaces = namespaces;
+    store->capacity = capacity;
+    return TARN_OK;
+}
+
+void tarn__store_add(tarn_store *store, tarn_namespace *ns)
+{
+    size_t at;
+
+    (void)tarn__store_find(store, tarn_slice_of(ns->name, ns->name_length), &at); /* it is not */
+    memmove(store->namespaces + at + 1, store->namespaces + at,
+            (store->count - at) * sizeof(tarn_namespace *));
+    store->namespaces[at] = ns;
+    store->count++;
+}
+
+void tarn__store_take_out(tarn_store *store, const tarn_namespace *ns)
+{
+    size_t at;
+
+    (void)tarn__store_find(store, tarn_slice_of(ns->name, ns->name_length), &at); /* it is there */
+    memmove(store->namespaces + at, store->namespaces + at + 1,
+            (store->count - at - 1) * sizeof(tarn_namespace *));
+    store->count--;
+}
+
+void tarn__store_raise_sequence(tarn_store *store, uint64_t least)
+{
+    uint64_t now = atomic_load(&store->environment.sequence);
+
+    while (now < least && !atomic_compare_exchange_weak(&store->environment.sequence, &now, least))
+        ;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * The catalog
+ */
+
+static tarn_status describe(tarn_store *store, struct tarn__catalog *catalog)
+{
+    size_t bytes = store->count * sizeof *catalog->namespaces;
+
+    memset(catalog, 0, sizeof *catalog);
+    memcpy(catalog->identity, store->identity, sizeof catalog->identity);
+    catalog->seed = store->environment.seed;
+    catalog->sequence = atomic_load(&store->environment.sequence);
+    catalog->next_number = store->next_number;
+    catalog->namespaces = tarn__allocate_zeroed(bytes ? bytes : 1);
+    if (!catalog->namespaces)
+        return TARN_NO_MEMORY;
+    catalog->count = store->count;
+    for (size_t i = 0; i < store->count; i++) {
+        const tarn_namespace *ns = store->namespaces[i];
+        struct tarn__catalog_namespace *entry = &catalog->namespaces[i];
+
+        entry->number = ns->number;
+        entry->engine = TARN__ENGINE_MEMORY;
+        tarn__namespace_options_of(ns, &entry->options);
+        entry->name_length = ns->name_length;
+        memcpy(entry->name, ns->name, ns->name_length);
+    }
+    return TARN_OK;
+}
+
+tarn_status tarn__store_write_catalog(tarn_store *store)
+{
+    struct tarn__catalog catalog;
+    tarn_status status;
+
+    if (!tarn__store_in_folder(store))
+        return TARN_OK;
+    if (store->folder.read_only)
+        return tarn__outcome(TARN_READ_ONLY);
+    if (store->catalog_unknown)
+        return tarn__fail(TARN_OUTCOME_UNKNOWN,
+                          "it is not known what the catalog in '%s' says since "
+                          "a change of it failed: open the store anew",
+                          tarn__directory_path(store->folder.top));
+    status = describe(store, &catalog);
+    if (!status)
+        status = tarn__catalog_file_replace(store->environment.os, &store->folder, &catalog);
+    store->catalog_unknown = status == TARN_OUTCOME_UNKNOWN;
+    tarn__catalog_release(&catalog);
+    return status;
+}
+
+static void owner_lock(void *context)
+{
+    tarn_store *store = context;
+
+    pthread_mutex_lock(&store->lock);
+}
+
+static void owner_unlock(void *context)
+{
+    tarn_store *store = context;
+
+    pthread_mutex_unlock(&store->lock);
+}
+
+static tarn_status owner_changed(void *context)
+{
+    return tarn__store_write_catalog(context);
+}
+
+const struct tarn__namespace_owner tarn__store_owner = {
+    .lock = owner_lock,
+    .unlock = owner_unlock,
+    .changed = owner_changed,
+    .released = tarn__store_release,
+};
+
+/* ------------------------------------------------------------------------------------------
+ * The public interface
+ */
+
+tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name,
+                                       const struct tarn_namespace_options *options,
+                                       tarn_namespace **ns)
+{
+    tarn_status status = tarn__namespace_make(&store->environment, &tarn__memory_engine, name,
+                                              options, &tarn__store_owner, store, ns);
+
+    if (status)
+        return status;
+    atomic_fetch_add(&store->references, 1);
+    (*ns)->number = store->next_number++;
+    return TARN_OK;
+}
+
+static tarn_status create_locked(tarn_store *store, struct tarn_slice name,
+                                 const struct tarn_namespace_options *options, tarn_namespace **ns)
+{
+    tarn_status status;
+    size_t at;
+
+    if (tarn__store_find(store, name, &at))
+        return tarn__store_named(TARN_NAMESPACE_EXISTS, name);
+    if (store->count >= store->max_namespaces)
+        return tarn__fail(TARN_TOO_MANY_NAMESPACES, "the store has its max_namespaces of %u",
+                          store->max_namespaces);
+    status = tarn__store_make_room(store, 1);
+    if (!status)
+        status = tarn__store_make_namespace(store, name, options, ns);
+    if (status)
+        return status;
+    tarn__store_add(store, *ns);
+    /* so that a snapshot of it has a higher one than those from before there was it */
+    atomic_fetch_add(&store->environment.sequence, 1);
+    status = tarn__store_write_catalog(store);
+    if (status) {
+        tarn__store_take_out(store, *ns);
+        tarn__namespace_end(*ns, TARN__DROPPED);
+        tarn__namespace_release(*ns);
+        return status;
+    }
+    atomic_fetch_add(&(*ns)->references, 1);
+    return TARN_OK;
+}
+
+tarn_status tarn_namespace_create(tarn_store *store, struct tarn_slice name,
+                                  const struct tarn_namespace_options *options, tarn_namespace **ns)
+{
+    tarn_namespace *made;
+    tarn_status status = ns ? check(store, name) : tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
+
+    if (status)
+        return status;
+    status = tarn__store_lock(store);
+    if (status)
+        return status;
+    status = create_locked(store, name, options, &made);
+    tarn__store_unlock(store);
+    if (!status)
+        *ns = made;
+    return status;
+}
+
+tarn_status tarn_namespace_open(tarn_store *store, struct tarn_slice name, tarn_namespace **ns)
+{
+    tarn_status status = ns ? check(store, name) : tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
+    size_t at;
+
+    if (status)
+        return status;
+    status = tarn__store_lock(store);
+    if (status)
+        return status;
+    if (!tarn__store_find(store, name, &at)) {
+        status = tarn__store_named(TARN_NAMESPACE_NOT_FOUND, name);
+    } else {
+        *ns = store->namespaces[at];
+        atomic_fetch_add(&(*ns)->references, 1);
+    }
+    tarn__store_unlock(store);
+    return status;
+}
+
+/* Takes it out of the table and the catalog; nothing has changed where that fails. */
+static tarn_status drop_locked(tarn_store *store, struct tarn_slice name, tarn_namespace **ns)
+{
+    tarn_status status;
+    size_t at;
+
+    if (!tarn__store_find(store, name, &at))
+        return tarn__store_named(TARN_NAMESPACE_NOT_FOUND, name);
+    *ns = store->namespaces[at];
+    status = tarn__namespace_end_prepare(*ns);
+    if (status)
+        return status;
+    tarn__store_take_out(store, *ns);
+    status = tarn__store_write_catalog(store);
+    if (status) {
+        tarn__store_add(store, *ns);
+        tarn__namespace_end_cancel(*ns);
+        return status;
+    }
+    tarn__namespace_end(*ns, TARN__DROPPED);
+    return TARN_OK;
+}
+
+tarn_status tarn_namespace_drop(tarn_store *store, struct tarn_slice name)
+{
+    tarn_status status = check(store, name);
+    tarn_namespace *ns = NULL;
+
+    if (!status)
+        status = tarn__store_lock_saving(store);
+    if (status)
+        return status;
+    status = drop_locked(store, name, &ns);
+    tarn__store_unlock_saving(store);
+    if (!status)
+        tarn__namespace_release(ns);
+    return status;
+}
+
+/* The names as they are now, so that visit runs without the lock. */
+static tarn_status copy_names(tarn_store *store, struct tarn_buf *names, size_t *count)
+{
+    tarn_status status = tarn__store_lock(store);
+
+    if (status)
+        return status;
+    status = tarn__buf_reserve(names, store->count * (TARN_NAME_BYTES_MAX + 1));
+    *count = status ? 0 : store->count;
+    for (size_t i = 0; i < *count; i++) {
+        uint8_t *at = (uint8_t *)names->data + i * (TARN_NAME_BYTES_MAX + 1);
+
+        at[0] = (uint8_t)store->namespaces[i]->name_length;
+        memcpy(at + 1, store->namespaces[i]->name, store->namespaces[i]->name_length);
+    }
+    tarn__store_unlock(store);
+    return status;
+}
+
+tarn_status tarn_namespace_list(tarn_store *store,
+                                bool (*visit)(void *context, struct tarn_slice name), void *context)
+{
+    struct tarn_buf names = {0};
+    size_t count = 0;
+    tarn_status status;
+
+    if (!store || !visit)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store or visit is NULL");
+    status = copy_names(store, &names, &count);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *at = (uint8_t *)names.data + i * (TARN_NAME_BYTES_MAX + 1);
+
+        if (!visit(context, tarn_slice_of(at + 1, at[0])))
+            break;
+    }
+    tarn_buf_release(&names);
+    return status;
+}
+
+tarn_status tarn_namespace_count(tarn_store *store, size_t *count)
+{
+    tarn_status status;
+
+    if (!store)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
+    status = tarn__store_lock(store);
+    if (status)
+        return status;
+    if (count)
+        *count = store->count;
+    tarn__store_unlock(store);
+    return TARN_OK;
+}

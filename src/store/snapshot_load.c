@@ -1,0 +1,305 @@
+/*
+ * Loading a snapshot: read and verify the file to its end, into namespaces that nobody knows yet;
+ * then put what is in them in place of what is there, all at one moment, or add them to the table.
+ * Until that moment anything may fail, and nothing has changed.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "format/name.h"
+#include "namespace/fill.h"
+#include "store/snapshots.h"
+
+#include <string.h>
+
+/* One namespace of the snapshot. */
+struct arrival {
+    struct tarn__replacement change; /* from: what was loaded; to: what is there, or NULL */
+    bool locked;
+};
+
+struct load {
+    tarn_store *store;
+    const struct tarn__load_plan *plan;
+    struct tarn__snapshot_reader reader;
+    struct arrival *arrivals;
+    size_t count, capacity, added;
+    struct arrival *current; /* that records belong to; NULL: they are not wanted */
+    uint64_t sequence;
+};
+
+/* ------------------------------------------------------------------------------------------
+ * Reading
+ */
+
+/* The name under which a namespace of the file is wanted; false: it is not. */
+static bool is_wanted(const struct load *load, const struct tarn__snapshot_namespace *ns,
+                      struct tarn_slice *name)
+{
+    const struct tarn__load_plan *plan = load->plan;
+    size_t at;
+
+    *name = tarn_slice_of(ns->name, ns->name_length);
+    if (plan->all)
+        return true;
+    if (plan->wanted) /* a namespace that was dropped and made again is another one */
+        return tarn__store_find(load->store, *name, &at) && plan->wanted[at] &&
+               load->store->namespaces[at]->number == ns->number;
+    if (tarn__name_compare(*name, plan->from) != 0)
+        return false;
+    if (plan->as.length)
+        *name = plan->as;
+    return true;
+}
+
+static tarn_status add_arrival(struct load *load, tarn_namespace *from)
+{
+    if (load->count == load->capacity) {
+        size_t capacity = load->capacity ? 2 * load->capacity : 8;
+        struct arrival *arrivals =
+            tarn__reallocate(load->arrivals, capacity * sizeof *load->arrivals);
+
+        if (!arrivals)
+            return TARN_NO_MEMORY;
+        load->arrivals = arrivals;
+        load->capacity = capacity;
+    }
+    load->current = &load->arrivals[load->count++];
+    *load->current = (struct arrival){.change.from = from};
+    return TARN_OK;
+}
+
+/* A namespace of the file begins. */
+static tarn_status begin_namespace(struct load *load)
+{
+    const struct tarn__snapshot_namespace *ns = &load->reader.reading.ns;
+    struct tarn_slice name;
+    tarn_namespace *from;
+    tarn_status status;
+
+    load->current = NULL;
+    if (!is_wanted(load, ns, &name))
+        return TARN_OK;
+    status = tarn__namespace_make(&load->store->environment, &tarn__memory_engine, name,
+                                  &ns->options, &tarn__store_owner, load->store, &from);
+    if (status)
+        return status;
+    atomic_fetch_add(&load->store->references, 1);
+    status = add_arrival(load, from);
+    if (status) {
+        tarn__namespace_end(from, TARN__DROPPED);
+        tarn__namespace_release(from);
+    }
+    return status;
+}
+
+static tarn_status fill(struct load *load, const struct tarn__record *records, size_t count)
+{
+    tarn_status status;
+
+    if (!load->current || !count)
+        return TARN_OK;
+    for (size_t i = 0; i < count; i++)
+        if (records[i].value.length > load->current->change.largest_value)
+            load->current->change.largest_value = records[i].value.length;
+    status = tarn__fill(load->current->change.from, records, count);
+    if (status == TARN_KEY_EXISTS)
+        status = tarn__file_corrupt(tarn__snapshot_reader_path(&load->reader),
+                                    load->reader.block.offset, "a key is there twice");
+    return status;
+}
+
+static tarn_status read_records(struct load *load, const void *content)
+{
+    struct tarn__snapshot_reader *reader = &load->reader;
+    struct tarn__reader left = tarn__reader_of(content, reader->block.length);
+    struct tarn__record records[TARN__FILL_RECORDS_MAX];
+    tarn_status status = TARN_OK;
+    size_t count = 0;
+
+    while (!status && tarn__snapshot_record_next(&left, &reader->reading, &records[count])) {
+        if (++count < TARN__FILL_RECORDS_MAX)
+            continue;
+        status = fill(load, records, count);
+        count = 0;
+    }
+    if (!status)
+        status = tarn__snapshot_records_end(&left, &reader->reading, &reader->block, content,
+                                            tarn__snapshot_reader_path(reader));
+    return status ? status : fill(load, records, count);
+}
+
+/* Reads the file to its end. */
+static tarn_status read_file(struct load *load)
+{
+    struct tarn__snapshot_reader *reader = &load->reader;
+    const void *content;
+    tarn_status status;
+
+    do {
+        status = tarn__snapshot_reader_next(reader, &content);
+        if (!status && reader->block.kind == TARN__SNAPSHOT_NAMESPACE)
+            status = begin_namespace(load);
+        else if (!status && reader->block.kind == TARN__SNAPSHOT_RECORDS)
+            status = read_records(load, content);
+    } while (!status && reader->block.kind != TARN__BLOCK_END);
+    load->sequence = reader->reading.head.sequence;
+    if (!status && load->plan->from.length && load->count == 0)
+        status = tarn__store_named(TARN_NAMESPACE_NOT_FOUND, load->plan->from);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Publishing. The table is locked.
+ */
+
+/* Adds those that are not there yet to the table: nobody can see them before it is unlocked. */
+static tarn_status add_new(struct load *load)
+{
+    tarn_store *store = load->store;
+    size_t more = 0;
+    tarn_status status;
+
+    for (size_t i = 0; i < load->count; i++)
+        more += load->arrivals[i].change.to == NULL;
+    if (!more)
+        return TARN_OK;
+    if (store->count + more > store->max_namespaces)
+        return tarn__fail(TARN_TOO_MANY_NAMESPACES,
+                          "the store would have %zu namespaces, and max_namespaces is %u",
+                          store->count + more, store->max_namespaces);
+    status = tarn__store_make_room(store, more);
+    if (status)
+        return status;
+    for (size_t i = 0; i < load->count; i++) {
+        if (load->arrivals[i].change.to)
+            continue;
+        load->arrivals[i].change.from->number = store->next_number++;
+        tarn__store_add(store, load->arrivals[i].change.from);
+    }
+    status = tarn__store_write_catalog(store);
+    if (status)
+        for (size_t i = 0; i < load->count; i++)
+            if (!load->arrivals[i].change.to)
+                tarn__store_take_out(store, load->arrivals[i].change.from);
+    return status;
+}
+
+static tarn_status lock_present(struct load *load)
+{
+    tarn_status status = TARN_OK;
+
+    for (size_t i = 0; i < load->count && !status; i++) {
+        struct arrival *arrival = &load->arrivals[i];
+
+        if (!arrival->change.to)
+            continue;
+        status = tarn__replace_begin(&arrival->change);
+        arrival->locked = status == TARN_OK;
+    }
+    return status;
+}
+
+/* All at one moment: everything is locked before the first is changed. */
+static tarn_status publish(struct load *load)
+{
+    tarn_store *store = load->store;
+    tarn_status status;
+    size_t at;
+
+    for (size_t i = 0; i < load->count; i++) {
+        const tarn_namespace *from = load->arrivals[i].change.from;
+
+        if (tarn__store_find(store, tarn_slice_of(from->name, from->name_length), &at))
+            load->arrivals[i].change.to = store->namespaces[at];
+    }
+    status = lock_present(load);
+    tarn__store_raise_sequence(store, load->sequence);
+    if (!status)
+        status = add_new(load);
+    for (size_t i = 0; i < load->count; i++) {
+        if (load->arrivals[i].locked && status)
+            tarn__replace_cancel(&load->arrivals[i].change);
+        else if (load->arrivals[i].locked)
+            tarn__replace(&load->arrivals[i].change);
+        else if (!status)
+            load->arrivals[i].change.from = NULL; /* it is the table's now */
+    }
+    for (size_t i = 0; i < load->count && !status; i++)
+        if (load->arrivals[i].locked)
+            tarn__replace_end(&load->arrivals[i].change);
+    return status;
+}
+
+tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
+                                const struct tarn__load_plan *plan)
+{
+    struct load load = {.store = store, .plan = plan};
+    tarn_status status =
+        tarn__snapshot_reader_open(&load.reader, store->folder.snapshots, file_name);
+
+    if (status)
+        return status;
+    status = read_file(&load);
+    if (!status) {
+        pthread_mutex_lock(&store->lock);
+        status = publish(&load);
+        pthread_mutex_unlock(&store->lock);
+    }
+    tarn__snapshot_reader_close(&load.reader);
+    for (size_t i = 0; i < load.count; i++) {
+        if (!load.arrivals[i].change.from)
+            continue;
+        tarn__namespace_end(load.arrivals[i].change.from, TARN__DROPPED);
+        tarn__namespace_release(load.arrivals[i].change.from);
+    }
+    tarn__free(load.arrivals);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * The public interface
+ */
+
+static tarn_status load_by_name(tarn_store *store, struct tarn_slice name,
+                                const struct tarn__load_plan *plan)
+{
+    char file_name[TARN__SNAPSHOT_FILE_NAME_BYTES];
+    tarn_status status = tarn__snapshot_file_name(name, file_name);
+
+    if (!status)
+        status = tarn__snapshots_possible(store);
+    if (!status && store->folder.read_only)
+        status = tarn__outcome(TARN_READ_ONLY);
+    if (!status)
+        status = tarn__store_lock_saving(store);
+    if (status)
+        return status;
+    pthread_mutex_unlock(&store->lock);
+    status = tarn__snapshot_load(store, file_name, plan);
+    pthread_mutex_lock(&store->lock);
+    tarn__store_unlock_saving(store);
+    return status;
+}
+
+tarn_status tarn_snapshot_load(tarn_store *store, struct tarn_slice name)
+{
+    struct tarn__load_plan plan = {.all = true};
+
+    if (!store)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
+    return load_by_name(store, name, &plan);
+}
+
+tarn_status tarn_snapshot_load_namespace(tarn_store *store, struct tarn_slice name,
+                                         struct tarn_slice namespace_name, struct tarn_slice as)
+{
+    struct tarn__load_plan plan = {.from = namespace_name, .as = as};
+    tarn_status status;
+
+    if (!store)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
+    status = tarn__check_name(namespace_name);
+    if (!status && as.length)
+        status = tarn__check_name(as);
+    return status ? status : load_by_name(store, name, &plan);
+}

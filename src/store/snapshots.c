@@ -1,0 +1,372 @@
+/* The snapshots of a store; see the header. */
+#include "store/snapshots.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+tarn_status tarn__snapshots_possible(const tarn_store *store)
+{
+    if (!tarn__store_in_folder(store))
+        return tarn__fail(TARN_PERSISTENCE_NOT_ENABLED,
+                          "the store is in memory only: name a directory in tarn_open()");
+    return TARN_OK;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Looking
+ */
+
+struct listing {
+    struct tarn__snapshot_entries *all;
+    tarn_status status;
+};
+
+static bool note_name(void *context, const char *file_name)
+{
+    struct listing *listing = context;
+    struct tarn__snapshot_entries *all = listing->all;
+    struct tarn_slice name;
+
+    if (!tarn__snapshot_name_of(file_name, &name))
+        return true;
+    if (all->count == all->capacity) {
+        size_t capacity = all->capacity ? 2 * all->capacity : 16;
+        struct tarn__snapshot_entry *entries =
+            tarn__reallocate(all->entries, capacity * sizeof *entries);
+
+        if (!entries) {
+            listing->status = TARN_NO_MEMORY;
+            return false;
+        }
+        all->entries = entries;
+        all->capacity = capacity;
+    }
+    memset(&all->entries[all->count], 0, sizeof all->entries[all->count]);
+    memcpy(all->entries[all->count++].file_name, file_name, strlen(file_name) + 1);
+    return true;
+}
+
+/* Reads the head of a snapshot, and the name of the namespace that it is of. */
+static void look_at(const struct tarn__folder *folder, struct tarn__snapshot_entry *entry)
+{
+    struct tarn__snapshot_reader reader;
+    const void *content;
+
+    entry->status = tarn__snapshot_reader_open(&reader, folder->snapshots, entry->file_name);
+    if (entry->status)
+        return;
+    entry->file_bytes = reader.size;
+    entry->status = tarn__snapshot_reader_next(&reader, &content);
+    if (!entry->status && reader.reading.head.scope == TARN__SCOPE_NAMESPACE)
+        entry->status = tarn__snapshot_reader_next(&reader, &content);
+    if (!entry->status) {
+        entry->head = reader.reading.head;
+        entry->ns = reader.reading.ns;
+    }
+    tarn__snapshot_reader_close(&reader);
+}
+
+static int by_falling_sequence(const void *left, const void *right)
+{
+    const struct tarn__snapshot_entry *a = left, *b = right;
+
+    if (a->head.sequence != b->head.sequence)
+        return a->head.sequence < b->head.sequence ? 1 : -1;
+    return strcmp(a->file_name, b->file_name);
+}
+
+tarn_status tarn__snapshots_look(tarn_store *store, struct tarn__snapshot_entries *all)
+{
+    struct listing listing = {.all = all};
+    tarn_status status;
+
+    if (!store->folder.snapshots)
+        return TARN_OK;
+    status = tarn__directory_list(store->folder.snapshots, note_name, &listing);
+    if (!status)
+        status = listing.status;
+    for (size_t i = 0; i < all->count && !status; i++) {
+        look_at(&store->folder, &all->entries[i]);
+        if (all->entries[i].status == TARN_NO_MEMORY)
+            status = TARN_NO_MEMORY;
+    }
+    if (all->count)
+        qsort(all->entries, all->count, sizeof *all->entries, by_falling_sequence);
+    return status;
+}
+
+void tarn__snapshots_release(struct tarn__snapshot_entries *all)
+{
+    tarn__free(all->entries);
+    *all = (struct tarn__snapshot_entries){0};
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Opening
+ */
+
+tarn_status tarn__store_begin_folder(tarn_store *store)
+{
+    struct tarn__snapshot_entries all = {0};
+    tarn_status status = tarn__snapshots_look(store, &all);
+
+    if (!status && (all.count || store->folder.read_only))
+        status = tarn__fail(TARN_CORRUPT, "'%s' has no catalog, but %zu snapshots",
+                            tarn__directory_path(store->folder.top), all.count);
+    tarn__snapshots_release(&all);
+    return status ? status : tarn__store_write_catalog(store);
+}
+
+static bool note_temporary(void *context, const char *file_name)
+{
+    char *found = context;
+
+    if (!tarn__snapshot_is_temporary(file_name) ||
+        strlen(file_name) >= TARN__SNAPSHOT_FILE_NAME_BYTES)
+        return true;
+    memcpy(found, file_name, strlen(file_name) + 1);
+    return false;
+}
+
+/* A snapshot that was being written when the process ended. */
+static tarn_status remove_temporary(const struct tarn__directory *snapshots)
+{
+    char found[TARN__SNAPSHOT_FILE_NAME_BYTES];
+    tarn_status status;
+
+    do {
+        found[0] = '\0';
+        status = tarn__directory_list(snapshots, note_temporary, found);
+        if (!status && found[0])
+            status = tarn__file_unlink(snapshots, found);
+    } while (!status && found[0]);
+    return status;
+}
+
+/* Whether a snapshot of the present store may hold a namespace. */
+static bool may_hold(const tarn_store *store, const struct tarn__snapshot_entry *entry,
+                     const tarn_namespace *ns)
+{
+    if (entry->status || memcmp(entry->head.store, store->identity, sizeof store->identity) != 0)
+        return false;
+    return entry->head.scope == TARN__SCOPE_STORE || entry->ns.number == ns->number;
+}
+
+static void tell_passed_over(tarn_store *store, const struct tarn__snapshot_entry *entry,
+                             tarn_status status)
+{
+    struct tarn_error error = *tarn_last_error();
+    struct tarn_event event = {.kind = TARN_EVENT_SNAPSHOT_PASSED_OVER, .status = status};
+
+    event.error = &error;
+    (void)tarn__snapshot_name_of(entry->file_name, &event.snapshot); /* it is in the list */
+    if (store->on_event)
+        store->on_event(store->event_context, &event);
+    tarn__restore_error(&error);
+}
+
+static bool is_damaged(tarn_status status)
+{
+    return status == TARN_CORRUPT || status == TARN_UNSUPPORTED_VERSION || status == TARN_IO;
+}
+
+/* Loads what is wanted and in this snapshot; what it may hold is not wanted from older ones. */
+static tarn_status load_from(tarn_store *store, const struct tarn__snapshot_entry *entry,
+                             bool *wanted, enum tarn_load load)
+{
+    struct tarn__load_plan plan = {.wanted = wanted};
+    bool any = false;
+    tarn_status status;
+
+    for (size_t i = 0; i < store->count; i++)
+        any = any || (wanted[i] && may_hold(store, entry, store->namespaces[i]));
+    if (!any)
+        return TARN_OK;
+    status = tarn__snapshot_load(store, entry->file_name, &plan);
+    if (is_damaged(status) && load == TARN_LOAD_NEWEST_WHOLE) {
+        tell_passed_over(store, entry, status);
+        return TARN_OK;
+    }
+    for (size_t i = 0; i < store->count; i++)
+        if (may_hold(store, entry, store->namespaces[i]))
+            wanted[i] = false;
+    return status;
+}
+
+static tarn_status load_all(tarn_store *store, const struct tarn__snapshot_entries *all,
+                            enum tarn_load load)
+{
+    bool *wanted = tarn__allocate(store->count + 1);
+    tarn_status status = wanted ? TARN_OK : TARN_NO_MEMORY;
+
+    if (wanted)
+        memset(wanted, true, store->count);
+    for (size_t i = 0; i < all->count && !status; i++) {
+        const struct tarn__snapshot_entry *entry = &all->entries[i];
+
+        if (!entry->status) {
+            status = load_from(store, entry, wanted, load);
+        } else if (load == TARN_LOAD_NEWEST_WHOLE) {
+            tell_passed_over(store, entry, entry->status);
+        }
+    }
+    tarn__free(wanted);
+    return status;
+}
+
+/* A snapshot whose head cannot be read may be the newest. */
+static tarn_status check_heads(const tarn_store *store, const struct tarn__snapshot_entries *all)
+{
+    struct tarn__snapshot_reader reader;
+    const void *content;
+    tarn_status status = TARN_OK;
+
+    for (size_t i = 0; i < all->count && !status; i++) {
+        if (!all->entries[i].status)
+            continue;
+        status = tarn__snapshot_reader_open(&reader, store->folder.snapshots,
+                                            all->entries[i].file_name); /* for the detail */
+        for (int block = 0; block < 2 && !status; block++) {
+            status = tarn__snapshot_reader_next(&reader, &content);
+            if (status || block == 1)
+                tarn__snapshot_reader_close(&reader);
+        }
+    }
+    return status;
+}
+
+tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
+{
+    struct tarn__snapshot_entries all = {0};
+    tarn_status status = TARN_OK;
+
+    if (!store->folder.read_only)
+        status = remove_temporary(store->folder.snapshots);
+    if (!status)
+        status = tarn__snapshots_look(store, &all);
+    for (size_t i = 0; i < all.count && !status; i++)
+        if (!all.entries[i].status)
+            tarn__store_raise_sequence(store, all.entries[i].head.sequence);
+    if (!status && load == TARN_LOAD_NEWEST)
+        status = check_heads(store, &all);
+    if (!status && load != TARN_LOAD_NOTHING)
+        status = load_all(store, &all, load);
+    tarn__snapshots_release(&all);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * The public interface
+ */
+
+/* Checks the arguments that all have in common, makes out the file's name, and locks. */
+static tarn_status begin(tarn_store *store, struct tarn_slice name, char *file_name)
+{
+    tarn_status status = TARN_OK;
+
+    if (!store)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
+    if (file_name)
+        status = tarn__snapshot_file_name(name, file_name);
+    if (!status)
+        status = tarn__snapshots_possible(store);
+    return status ? status : tarn__store_lock_saving(store);
+}
+
+static void fill_info(const struct tarn__snapshot_entry *entry, struct tarn_snapshot_info *info)
+{
+    *info = (struct tarn_snapshot_info){.size = sizeof *info, .file_bytes = entry->file_bytes};
+    (void)tarn__snapshot_name_of(entry->file_name, &info->name); /* it is in the list */
+    info->status = entry->status;
+    if (entry->status)
+        return;
+    info->sequence = entry->head.sequence;
+    info->clock_ns = entry->head.clock_ns;
+    info->namespaces = entry->head.namespaces;
+    if (entry->head.scope == TARN__SCOPE_NAMESPACE)
+        info->namespace_name = tarn_slice_of(entry->ns.name, entry->ns.name_length);
+}
+
+tarn_status tarn_snapshot_list(tarn_store *store,
+                               bool (*visit)(void *context, const struct tarn_snapshot_info *info),
+                               void *context)
+{
+    struct tarn__snapshot_entries all = {0};
+    tarn_status status;
+    bool more = true;
+
+    if (!visit)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "visit is NULL");
+    status = begin(store, tarn_slice_of(NULL, 0), NULL);
+    if (status)
+        return status;
+    status = tarn__snapshots_look(store, &all);
+    tarn__store_unlock_saving(store);
+    for (size_t i = 0; i < all.count && !status && more; i++) {
+        struct tarn_snapshot_info info;
+
+        fill_info(&all.entries[i], &info);
+        more = visit(context, &info);
+    }
+    tarn__snapshots_release(&all);
+    return status;
+}
+
+tarn_status tarn__snapshot_verify(tarn_store *store, const char *file_name)
+{
+    struct tarn__snapshot_reader reader;
+    const void *content;
+    tarn_status status = tarn__snapshot_reader_open(&reader, store->folder.snapshots, file_name);
+
+    if (status)
+        return status;
+    do {
+        status = tarn__snapshot_reader_next(&reader, &content);
+        if (!status && reader.block.kind == TARN__SNAPSHOT_RECORDS) {
+            struct tarn__reader left = tarn__reader_of(content, reader.block.length);
+            struct tarn__record record;
+
+            while (tarn__snapshot_record_next(&left, &reader.reading, &record))
+                ;
+            status = tarn__snapshot_records_end(&left, &reader.reading, &reader.block, content,
+                                                tarn__snapshot_reader_path(&reader));
+        }
+    } while (!status && reader.block.kind != TARN__BLOCK_END);
+    tarn__snapshot_reader_close(&reader);
+    return status;
+}
+
+tarn_status tarn_snapshot_verify(tarn_store *store, struct tarn_slice name)
+{
+    char file_name[TARN__SNAPSHOT_FILE_NAME_BYTES];
+    tarn_status status = begin(store, name, file_name);
+
+    if (status)
+        return status;
+    pthread_mutex_unlock(&store->lock); /* it takes its time */
+    status = tarn__snapshot_verify(store, file_name);
+    pthread_mutex_lock(&store->lock);
+    tarn__store_unlock_saving(store);
+    return status;
+}
+
+tarn_status tarn_snapshot_delete(tarn_store *store, struct tarn_slice name)
+{
+    char file_name[TARN__SNAPSHOT_FILE_NAME_BYTES];
+    tarn_status status = begin(store, name, file_name);
+
+    if (status)
+        return status;
+    status = store->folder.read_only ? tarn__outcome(TARN_READ_ONLY)
+                                     : tarn__file_unlink(store->folder.snapshots, file_name);
+    if (tarn__failed_with(status, ENOENT))
+        status = tarn__fail(TARN_SNAPSHOT_NOT_FOUND, "there is no snapshot \"%.*s\"",
+                            (int)name.length, (const char *)name.data);
+    else if (!status)
+        status = tarn__directory_sync(store->folder.snapshots);
+    tarn__store_unlock_saving(store);
+    return status;
+}

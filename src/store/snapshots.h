@@ -1,0 +1,60 @@
+/*
+ * The snapshots of a store: what is in its folder, and what is loaded when it is opened. Saving is
+ * in snapshot_save.c, loading in snapshot_load.c.
+ */
+#ifndef TARN_STORE_SNAPSHOTS_H
+#define TARN_STORE_SNAPSHOTS_H
+
+#include "store/snapshot_file.h"
+#include "store/store.h"
+
+/* What is known of a snapshot without reading all of it. */
+struct tarn__snapshot_entry {
+    char file_name[TARN__SNAPSHOT_FILE_NAME_BYTES];
+    uint64_t file_bytes;
+    tarn_status
+        status; /* of reading the head; what follows means nothing with another than TARN_OK */
+    struct tarn__snapshot_head head;
+    struct tarn__snapshot_namespace ns; /* the only one, where the scope is a namespace */
+};
+
+struct tarn__snapshot_entries {
+    struct tarn__snapshot_entry
+        *entries; /* by falling sequence; those that cannot be read at the end */
+    size_t count, capacity;
+};
+
+/* Looks at all snapshots. saving is held. Start from zero; release in any case. */
+tarn_status tarn__snapshots_look(tarn_store *store, struct tarn__snapshot_entries *all);
+void tarn__snapshots_release(struct tarn__snapshot_entries *all);
+
+/* Opening: a folder without a catalog becomes that of a new store, if nothing is in it. */
+tarn_status tarn__store_begin_folder(tarn_store *store);
+
+/* Opening, once the namespaces are there: removes what a crash has left, makes sure that no
+ * sequence is given out twice, and loads what is wanted. */
+tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load);
+
+/* Reads a snapshot to its end. saving is held. */
+tarn_status tarn__snapshot_verify(tarn_store *store, const char *file_name);
+
+/* Whether a store may have snapshots, or TARN_PERSISTENCE_NOT_ENABLED. */
+tarn_status tarn__snapshots_possible(const tarn_store *store);
+
+/* snapshot_save.c: the whole store, or one namespace of it. */
+tarn_status tarn__snapshot_save(tarn_store *store, tarn_namespace *only, struct tarn_slice name,
+                                struct tarn_snapshot_info *info);
+
+/* snapshot_load.c: which namespaces of a file are to be loaded, and as what. */
+struct tarn__load_plan {
+    bool all;                   /* every one, under its own name */
+    struct tarn_slice from, as; /* otherwise the one that is called from */
+    const bool *wanted;         /* or, at opening, those of the store's table that are wanted; they
+                                   are told by their number */
+};
+
+/* Loads from a snapshot; saving is held, and lock is not. */
+tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
+                                const struct tarn__load_plan *plan);
+
+#endif
