@@ -236,6 +236,8 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     present = entry.location ? &search.record : NULL;
     result->existed = present != NULL;
     status = tarn__decide(operation, present, &decision);
+    if (!status && decision.action != TARN__KEEP && ns->environment->read_only)
+        status = tarn__outcome(TARN_READ_ONLY);
     if (!status && decision.action == TARN__PUT)
         status = tarn__check_value_size(ns, decision.value.length);
     if (!status && sink->buf && decision.hands_back)

@@ -212,6 +212,8 @@ static tarn_status evaluate(struct plan *plan, struct tarn_result *results, size
 
         if (!status)
             status = tarn__decide(&plan->batch->operations[i], present, &decision);
+        if (!status && decision.action != TARN__KEEP && plan->ns->environment->read_only)
+            status = tarn__outcome(TARN_READ_ONLY);
         if (!status && results)
             tarn__result_fill(&results[i], present, &decision);
         if (!status && decision.action == TARN__PUT)

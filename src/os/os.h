@@ -84,9 +84,9 @@ struct tarn__os {
      * error. */
     void (*memory_populate)(const struct tarn__os *os, void *address, size_t bytes);
 
-    /* Hands out a page (4,096 bytes) of zeroed memory that a forked child finds zeroed again. To be
-     * given back with memory_unmap. NULL where the system has no such thing. */
-    void *(*memory_of_process)(const struct tarn__os *os);
+    /* Sees to it that a forked child finds a whole region of memory_map zeroed. false: the system
+     * cannot. */
+    bool (*memory_forget_in_child)(const struct tarn__os *os, void *address, size_t bytes);
 
     /* --- Directories: these return 0 or an errno ---------------------------------------------
      * directory is an open handle, and name a name in it that os.c has checked (1 to 255 bytes, no

@@ -9,7 +9,7 @@
 
 void *tarn__posix_memory_map(const struct tarn__os *os, size_t bytes, size_t alignment, bool huge);
 void tarn__posix_memory_unmap(const struct tarn__os *os, void *address, size_t bytes);
-void *tarn__posix_memory_of_process(const struct tarn__os *os);
+bool tarn__posix_memory_forget_in_child(const struct tarn__os *os, void *address, size_t bytes);
 void tarn__posix_memory_populate(const struct tarn__os *os, void *address, size_t bytes);
 int tarn__posix_map(const struct tarn__os *os, int file, uint64_t offset, size_t bytes,
                     bool writable, void **address);

@@ -80,15 +80,10 @@ void tarn__posix_memory_unmap(const struct tarn__os *os, void *address, size_t b
         give_back(address, round_up(bytes, page_bytes()));
 }
 
-void *tarn__posix_memory_of_process(const struct tarn__os *os)
+bool tarn__posix_memory_forget_in_child(const struct tarn__os *os, void *address, size_t bytes)
 {
-    void *page = tarn__posix_memory_map(os, 4096, 4096, false);
-
-    if (page && madvise(page, 4096, MADV_WIPEONFORK) != 0) { /* before Linux 4.14 */
-        tarn__posix_memory_unmap(os, page, 4096);
-        page = NULL;
-    }
-    return page;
+    (void)os;
+    return madvise(address, round_up(bytes, page_bytes()), MADV_WIPEONFORK) == 0;
 }
 
 static void populate(void *address, size_t bytes, int advice)

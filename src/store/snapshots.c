@@ -110,6 +110,7 @@ void tarn__snapshots_release(struct tarn__snapshot_entries *all)
 
 tarn_status tarn__store_begin_folder(tarn_store *store)
 {
+    const struct tarn__os *os = store->environment.os;
     struct tarn__snapshot_entries all = {0};
     tarn_status status = tarn__snapshots_look(store, &all);
 
@@ -117,6 +118,8 @@ tarn_status tarn__store_begin_folder(tarn_store *store)
         status = tarn__fail(TARN_CORRUPT, "'%s' has no catalog, but %zu snapshots",
                             tarn__directory_path(store->folder.top), all.count);
     tarn__snapshots_release(&all);
+    if (!status)
+        status = os->random_bytes(os, store->identity, sizeof store->identity);
     return status ? status : tarn__store_write_catalog(store);
 }
 

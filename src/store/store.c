@@ -49,8 +49,7 @@ void tarn__store_release(void *context)
     tarn__epoch_release(&store->environment.epoch);
     pthread_mutex_destroy(&store->lock);
     pthread_mutex_destroy(&store->saving);
-    if (store->environment.here != &store->environment.always_here)
-        unmap(store->environment.os, store->environment.here, PROCESS_PAGE_BYTES);
+    unmap(store->environment.os, store->environment.here, PROCESS_PAGE_BYTES);
     tarn__free(store);
 }
 
@@ -65,12 +64,17 @@ static tarn_status make_locks(tarn_store *store)
     return TARN_OK;
 }
 
-static void mark_process(struct tarn__environment *environment)
+/* A page that a forked child finds empty tells it that the store is its parent's. */
+static tarn_status mark_process(struct tarn__environment *environment)
 {
-    environment->here = environment->os->memory_of_process(environment->os);
+    const struct tarn__os *os = environment->os;
+
+    environment->here = os->memory_map(os, PROCESS_PAGE_BYTES, PROCESS_PAGE_BYTES, false);
     if (!environment->here)
-        environment->here = &environment->always_here;
+        return TARN_NO_MEMORY;
+    (void)os->memory_forget_in_child(os, environment->here, PROCESS_PAGE_BYTES); /* or nobody can */
     atomic_store(environment->here, 1);
+    return TARN_OK;
 }
 
 /* Everything that a store has in memory. */
@@ -91,11 +95,14 @@ static tarn_status set_up(tarn_store *store, const struct tarn__os *os,
     store->next_number = 1;
     status = os->random_bytes(os, &environment->seed, sizeof environment->seed);
     if (!status)
-        status = os->random_bytes(os, store->identity, sizeof store->identity);
-    if (!status)
-        status = tarn__pages_init(&environment->pages, &source, options->max_memory_bytes);
+        status = mark_process(environment);
     if (status)
         return status;
+    status = tarn__pages_init(&environment->pages, &source, options->max_memory_bytes);
+    if (status) {
+        unmap(os, environment->here, PROCESS_PAGE_BYTES);
+        return status;
+    }
     status = tarn__maintenance_init(&store->maintenance, &environment->pages);
     if (!status) {
         status = make_locks(store);
@@ -104,12 +111,12 @@ static tarn_status set_up(tarn_store *store, const struct tarn__os *os,
     }
     if (status) {
         tarn__pages_release(&environment->pages);
+        unmap(os, environment->here, PROCESS_PAGE_BYTES);
         return status;
     }
     environment->pages.wake = tarn__maintenance_wake;
     environment->pages.wake_context = &store->maintenance;
     tarn__epoch_init(&environment->epoch);
-    mark_process(environment);
     atomic_store(&store->references, 1);
     return TARN_OK;
 }

@@ -232,15 +232,6 @@ static void test_mode_out_of_range(void **state)
     expect_absent(f->ns, key);
 }
 
-static void test_open_with_a_directory(void **state)
-{
-    tarn_store *store = NULL;
-
-    (void)state;
-    expect_status(TARN_PERSISTENCE_NOT_ENABLED, tarn_open("/tmp", NULL, &store));
-    expect_that(store == NULL);
-}
-
 static const struct CMUnitTest tests[] = {
     CONFORMANCE_TEST(test_handle_of_a_dropped_namespace),
     CONFORMANCE_TEST(test_handle_of_a_closed_store),
@@ -251,7 +242,6 @@ static const struct CMUnitTest tests[] = {
     CONFORMANCE_TEST(test_size_of_options),
     CONFORMANCE_TEST(test_fields_out_of_range),
     CONFORMANCE_TEST(test_mode_out_of_range),
-    CONFORMANCE_TEST(test_open_with_a_directory),
 };
 
 CONFORMANCE_TOPIC(handles, tests);

@@ -92,9 +92,9 @@ static tarn_status fault_random_bytes(const struct tarn__os *os, void *bytes, si
     return inner_of(os)->random_bytes(inner_of(os), bytes, length);
 }
 
-static void *fault_memory_of_process(const struct tarn__os *os)
+static bool fault_memory_forget_in_child(const struct tarn__os *os, void *address, size_t bytes)
 {
-    return inner_of(os)->memory_of_process(inner_of(os));
+    return inner_of(os)->memory_forget_in_child(inner_of(os), address, bytes);
 }
 
 static void *fault_memory_map(const struct tarn__os *os, size_t bytes, size_t alignment, bool huge)
@@ -311,7 +311,7 @@ static const struct tarn__os wrapper = {
     .sleep_ns = fault_sleep_ns,
     .random_bytes = fault_random_bytes,
     .memory_map = fault_memory_map,
-    .memory_of_process = fault_memory_of_process,
+    .memory_forget_in_child = fault_memory_forget_in_child,
     .memory_unmap = fault_memory_unmap,
     .memory_populate = fault_memory_populate,
     .directory_make = fault_directory_make,

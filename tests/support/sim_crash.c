@@ -149,13 +149,8 @@ static void consider_once(struct enumeration *e, const char *what, bool garbage)
 
 static void consider(struct enumeration *e, const char *what)
 {
-    bool grown = false;
-
-    for (size_t i = 0; i < e->count && !grown; i++)
-        grown = e->choice.chosen[i] && e->tree->pieces[i].kind == SIM_PIECE_GROW &&
-                e->tree->pieces[i].data_begin < e->tree->pieces[i].data_end;
     consider_once(e, what, false);
-    if (grown)
+    if (sim_image_has_room_for_garbage(e->tree, &e->choice))
         consider_once(e, what, true);
 }
 
@@ -319,16 +314,16 @@ uint64_t sim_crash_states(struct sim_disk *disk, const struct sim_crash_options 
         .seen = seen ? seen : own,
         .visit = visit,
         .context = context,
-        .choice.torn = SIZE_MAX,
     };
 
     e.tree = sim_tree_copy(sim_enter(&disk->os)->tree, SIM_COPY_KEPT);
     (void)sim_leave(disk, false, 0); /* gives back the error that it is given */
     sim_image_reset(e.tree);
     e.count = e.tree->piece_count;
-    e.choice.chosen = sim_allocate(e.count + 1);
+    sim_image_begin(e.tree, &e.choice);
     enumerate(&e);
     free(e.choice.chosen);
+    free(e.choice.next);
     sim_tree_free(e.tree);
     sim_crash_seen_free(own);
     return e.visited;

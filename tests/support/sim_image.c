@@ -7,7 +7,85 @@
 #include "sim_image.h"
 #include "base/hash.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* --- Which piece of a sector stays --------------------------------------------------------- */
+
+static size_t place_of(const struct sim_piece *piece, size_t slots)
+{
+    return sim_mix(piece->node->number, piece->index) & (slots - 1);
+}
+
+static bool same_sector(const struct sim_piece *a, const struct sim_piece *b)
+{
+    return a->node == b->node && a->index == b->index;
+}
+
+/* From the last piece to the first; a table by sector tells the last one met. */
+static void find_next(const struct sim_tree *tree, size_t *next)
+{
+    size_t slots = 16;
+    size_t *met;
+
+    while (slots < 2 * tree->piece_count)
+        slots *= 2;
+    met = sim_allocate(slots * sizeof *met);
+    for (size_t i = tree->piece_count; i-- > 0;) {
+        const struct sim_piece *piece = &tree->pieces[i];
+        size_t place;
+
+        next[i] = SIZE_MAX;
+        if (piece->kind != SIM_PIECE_SECTOR)
+            continue;
+        place = place_of(piece, slots);
+        while (met[place] != 0 && !same_sector(&tree->pieces[met[place] - 1], piece))
+            place = (place + 1) & (slots - 1);
+        if (met[place] != 0)
+            next[i] = met[place] - 1;
+        met[place] = i + 1;
+    }
+    free(met);
+}
+
+void sim_image_begin(const struct sim_tree *tree, struct sim_choice *choice)
+{
+    choice->chosen = sim_allocate(tree->piece_count + 1);
+    choice->next = sim_allocate((tree->piece_count + 1) * sizeof *choice->next);
+    choice->torn = SIZE_MAX;
+    find_next(tree, choice->next);
+}
+
+/* Whether a later piece of the same sector has come, so that this one makes no difference. */
+static bool is_overwritten(const struct sim_choice *choice, size_t place)
+{
+    for (place = choice->next[place]; place != SIZE_MAX; place = choice->next[place])
+        if (choice->chosen[place])
+            return true;
+    return false;
+}
+
+/* Whether a piece is one of size whose data, which comes right behind it, is not all there. */
+static bool lacks_data(const struct sim_tree *tree, const struct sim_choice *choice, size_t place)
+{
+    const struct sim_piece *size = &tree->pieces[place];
+
+    if (size->kind != SIM_PIECE_GROW || size->data_begin == size->data_end)
+        return false;
+    for (size_t i = place + 1;
+         i < tree->piece_count && tree->pieces[i].operation == size->operation; i++)
+        if (!choice->chosen[i] && !is_overwritten(choice, i))
+            return true;
+    return false;
+}
+
+bool sim_image_has_room_for_garbage(const struct sim_tree *tree, const struct sim_choice *choice)
+{
+    for (size_t i = 0; i < tree->piece_count; i++)
+        if (choice->chosen[i] && lacks_data(tree, choice, i))
+            return true;
+    return false;
+}
 
 /* --- Letting pieces reach the disk -------------------------------------------------------- */
 
@@ -91,8 +169,9 @@ static void reach_disk(struct sim_tree *tree, const struct sim_choice *choice, s
     if (piece->kind != SIM_PIECE_NAME) {
         struct sim_content *content = content_to_change(piece->node);
 
-        sim_piece_reach_content(piece, content);
-        if (piece->kind == SIM_PIECE_GROW && choice->garbage)
+        if (!is_overwritten(choice, place))
+            sim_piece_reach_content(piece, content);
+        if (choice->garbage && lacks_data(tree, choice, place))
             fill_with_garbage(content, piece);
         return;
     }

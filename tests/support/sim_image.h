@@ -15,11 +15,18 @@
 
 struct sim_choice {
     bool *chosen;     /* one for each piece */
+    size_t *next;     /* for each sector piece the next one of the same sector; SIZE_MAX: none */
     size_t torn;      /* a piece that is not chosen, of kind sector; SIZE_MAX: none */
     size_t torn_from; /* the bytes of it that reach the disk, */
     size_t torn_to;   /* up to this one */
     bool garbage;     /* in bytes that the size covers and that were to be written */
 };
+
+/* Makes `chosen`, with nothing chosen, and `next`; to be given to free(). */
+void sim_image_begin(const struct sim_tree *tree, struct sim_choice *choice);
+
+/* Whether the choice leaves bytes for garbage: a size without all of the data that it is for. */
+bool sim_image_has_room_for_garbage(const struct sim_tree *tree, const struct sim_choice *choice);
 
 uint64_t sim_image_prepare(struct sim_tree *tree, const struct sim_choice *choice);
 struct sim_tree *sim_image_build(const struct sim_tree *tree);

@@ -389,6 +389,25 @@ static void blocks_come_in_their_order(void **state)
     file_release(&original);
 }
 
+/* One more than the head tells of is refused where it begins, before anybody makes it. */
+static void namespaces_beyond_their_number_are_refused(void **state)
+{
+    struct file_builder original, file;
+    size_t second = 0x5d + 16 + 0x2e + 16 + 0x23 + 32; /* behind the first one's end */
+
+    (void)state;
+    two_namespaces(&original);
+    for (uint64_t number = 0; number < 4; number++) {
+        file_with_number(&file, tarn_slice_of(original.bytes, original.length), AT_NAMESPACES, 4,
+                         number);
+        expect_read(number == 2 ? TARN_OK : TARN_CORRUPT, file.bytes, file.length);
+        if (number < 2)
+            expect_number(number == 0 ? 0x5d : second, tarn_last_error()->offset);
+        file_release(&file);
+    }
+    file_release(&original);
+}
+
 /* A kind that is not known, and a block of records without records. */
 static void blocks_of_other_kinds_are_refused(void **state)
 {
@@ -512,6 +531,7 @@ int main(void)
         cmocka_unit_test(the_end_of_a_namespace_counts),
         cmocka_unit_test(every_field_of_a_record_is_checked),
         cmocka_unit_test(blocks_come_in_their_order),
+        cmocka_unit_test(namespaces_beyond_their_number_are_refused),
         cmocka_unit_test(blocks_of_other_kinds_are_refused),
         cmocka_unit_test(a_block_that_is_refused_changes_nothing),
         cmocka_unit_test(what_would_not_be_read_is_not_written),
