@@ -2,15 +2,21 @@
  * A tour of tarn on real input: every kind of operation on the machine's package catalogue, or on
  * the files of a folder, with a check of each and a table of how fast it went.
  *
- * tour.c reads the command line and says what comes in which order; tour_stages.c and
- * tour_threads.c show how each thing is done.
+ * tour.c reads the command line and says what comes in which order. How each thing is done:
+ *
+ *     tour_stages.c, tour_changes.c   by one thread
+ *     tour_threads.c                  by two threads
+ *     tour_restart.c, tour_kills.c    in processes that come and go
  */
+#include "tour_folder.h"
 #include "tour_input.h"
+#include "tour_process.h"
 #include "tour_report.h"
-#include "tour_stages.h"
+#include "tour_restart.h"
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,21 +24,39 @@
 #define FOLDER_MIB_DEFAULT 512
 #define FOLDER_MIB_MAX     1024
 
+/* What is told below the table. */
+struct tour_findings {
+    const struct tour_input *input;
+    struct tour_group *groups; /* those with the most records first */
+    size_t group_count;
+    struct tarn_stats stats; /* of the records */
+    struct tarn_snapshot_info saved;
+    struct tour_kills kills;
+};
+
 struct command_line {
     const char *folder; /* NULL: the package catalogue */
+    const char *store;  /* NULL: a temporary folder */
     size_t bytes_max;
 };
 
 static const char usage[] =
-    "usage: tour [--max-mib N] [FOLDER]\n"
+    "usage: tour [--store DIR] [--max-mib N] [FOLDER]\n"
     "\n"
     "Puts real records into tarn, does with them all it can do, compares every byte\n"
     "that comes back, and tells how fast that was.\n"
     "\n"
     "  FOLDER         each regular file in it, and below, is a record; without one the\n"
     "                 package catalogue of this machine is taken (apt-cache dumpavail)\n"
+    "  --store DIR    keep the store in this folder, which is empty or not there yet; without\n"
+    "                 it a temporary one is made, and removed at the end\n"
     "  --max-mib N    read at most N MiB of a folder, 1 to 1024 (default 512)\n"
     "  -h, --help     show this\n";
+
+static double mib(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
 
 static size_t parse_mib(const char *text)
 {
@@ -49,6 +73,7 @@ static struct command_line parse(int argc, char **argv)
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"max-mib", required_argument, NULL, 'm'},
+        {"store", required_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
     struct command_line line = {.bytes_max = (size_t)FOLDER_MIB_DEFAULT << 20};
@@ -59,11 +84,14 @@ static struct command_line parse(int argc, char **argv)
             fputs(usage, stdout);
             exit(0);
         }
-        if (letter != 'm') {
+        if (letter == '?') {
             fputs(usage, stderr);
             exit(2);
         }
-        line.bytes_max = parse_mib(optarg);
+        if (letter == 'm')
+            line.bytes_max = parse_mib(optarg);
+        else
+            line.store = optarg;
     }
     if (argc - optind > 1) {
         fputs(usage, stderr);
@@ -71,28 +99,6 @@ static struct command_line parse(int argc, char **argv)
     }
     line.folder = argv[optind];
     return line;
-}
-
-/* A permutation that is the same in every run, so that two runs can be compared. */
-static uint32_t *shuffled(size_t count)
-{
-    uint32_t *order = tour_allocate(count, sizeof order[0]);
-    uint64_t state = 0x9e3779b97f4a7c15u;
-
-    for (size_t i = 0; i < count; i++)
-        order[i] = (uint32_t)i;
-    for (size_t i = count; i > 1; i--) {
-        size_t other;
-        uint32_t kept = order[i - 1];
-
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        other = (size_t)(state % i);
-        order[i - 1] = order[other];
-        order[other] = kept;
-    }
-    return order;
 }
 
 static void read_input(struct tour_input *input, const struct command_line *line)
@@ -116,8 +122,8 @@ static int by_records(const void *left, const void *right)
     return tour_compare(a->name, b->name);
 }
 
-/* Prints the groups with the most records, as the counters in the store tell. */
-static void print_top(struct tour *tour)
+/* Hands out every group, as the counters in the store tell, those with the most records first. */
+static struct tour_group *read_counters(struct tour *tour, size_t *count_out)
 {
     const struct tour_input *input = tour->input;
     struct tour_group *groups = tour_allocate(input->group_count, sizeof groups[0]);
@@ -139,65 +145,124 @@ static void print_top(struct tour *tour)
         tour_expect(status, "walking over the counters");
     tarn_cursor_close(cursor);
     qsort(groups, count, sizeof groups[0], by_records);
+    *count_out = count;
+    return groups;
+}
+
+static void print_top(const struct tour_input *input, const struct tour_group *groups, size_t count)
+{
     printf("\nThe %s with the most records:\n", input->group_noun);
     for (size_t i = 0; i < count && i < TOP; i++)
         printf("%8" PRIu64 "  %.*s\n", groups[i].records,
                (int)(groups[i].name.length < 200 ? groups[i].name.length : 200),
                (const char *)groups[i].name.data);
-    free(groups);
 }
 
-static void print_memory(struct tour *tour)
+static struct tarn_stats read_stats(const struct tour *tour)
 {
     struct tarn_stats stats = {.size = sizeof stats};
 
     tour_expect(tarn_namespace_stats(tour->records, &stats, NULL, 0), "asking for the stats");
-    printf("\nMemory: %.1f MiB for %.1f MiB of keys and values, the index being %.1f MiB of it.\n",
-           (double)stats.memory_bytes / (1 << 20), (double)stats.bytes / (1 << 20),
-           (double)stats.index_bytes / (1 << 20));
     if (stats.bytes != tour->input->bytes)
         tour_fail("the stats tell %" PRIu64 " bytes where %" PRIu64 " were stored", stats.bytes,
                   tour->input->bytes);
+    return stats;
 }
 
-static void run(struct tour *tour)
+static void print_findings(const struct tour_findings *found)
 {
+    const struct tarn_snapshot_info *saved = &found->saved;
+    const struct tour_kills *kills = &found->kills;
+
+    print_top(found->input, found->groups, found->group_count);
+    printf(
+        "\nMemory:   %.1f MiB for %.1f MiB of keys and values, the index being %.1f MiB of it.\n",
+        mib(found->stats.memory_bytes), mib(found->stats.bytes), mib(found->stats.index_bytes));
+    printf("Snapshot: %.1f MiB, written in %.3f s and durable %.3f s later; writers were held up "
+           "for %.0f us.\n",
+           mib(saved->file_bytes), (double)saved->write_ns / 1e9, (double)saved->sync_ns / 1e9,
+           (double)saved->pause_ns / 1e3);
+    printf("Restart:  a new process opened the store and compared every byte of it.\n");
+    printf(
+        "Kills:    %u of processes that saved all the time, %u of them in the middle of a save;\n"
+        "          the store always opened with one whole state of %" PRIu32 " records, none "
+        "older\n          than the last of %u saves that had ended.\n",
+        kills->kills, kills->inside, kills->records, kills->saves);
+}
+
+/* Does everything with the store that is to be in dir. */
+static struct tour_findings run(struct tour *tour, const char *dir)
+{
+    struct tour_findings found = {.input = tour->input};
+
+    found.kills = tour_kill(tour, dir);
+    tour_expect(tarn_open(dir, NULL, &tour->store), "opening a store in a folder");
+    tour->records = tour_namespace(tour, "records");
+    tour->counters = tour_namespace(tour, "counters");
     tour_load(tour);
     tour_refused_batch(tour);
     tour_read(tour);
     tour_read_many(tour);
+    tour_change(tour);
     tour_consistent_reads(tour);
     tour_count(tour);
     tour_queue(tour);
     tour_resize(tour);
     tour_walk_prefix(tour);
+    tour_save(tour);
     tour_check(tour);
+    found.groups = read_counters(tour, &found.group_count);
+    found.stats = read_stats(tour);
+    found.saved = tour->saved;
+    tarn_namespace_close(tour->records);
+    tarn_namespace_close(tour->counters);
+    tour_expect(tarn_close(tour->store), "closing the store");
+    tour_restart(tour, dir);
+    return found;
+}
+
+/* What this program does as a process of its own: tour_process.h. */
+static int run_role(char **argv)
+{
+    const char *role = argv[2];
+    int input = (int)strtol(argv[4], NULL, 10);
+    int reports = (int)strtol(argv[5], NULL, 10);
+
+    if (strcmp(role, TOUR_ROLE_CHECK) == 0)
+        return tour_check_process(argv[3], input, reports);
+    if (strcmp(role, TOUR_ROLE_SAVE) == 0)
+        return tour_save_process(argv[3], input, reports);
+    tour_fail("%s is for the tour itself", TOUR_PROCESS_OPTION);
 }
 
 int main(int argc, char **argv)
 {
-    struct command_line line = parse(argc, argv);
+    struct command_line line;
     struct tour_input input = {0};
     struct tour tour = {.input = &input};
+    struct tour_findings found;
+    const char *dir;
 
+    if (argc == TOUR_PROCESS_ARGUMENTS && strcmp(argv[1], TOUR_PROCESS_OPTION) == 0)
+        return run_role(argv);
+    line = parse(argc, argv);
     read_input(&input, &line);
     printf("tarn %s: %zu records of %s, %.1f MiB, %zu %s\n\n", tarn_version(), input.count,
-           input.source, (double)input.bytes / (1 << 20), input.group_count, input.group_noun);
+           input.source, mib(input.bytes), input.group_count, input.group_noun);
     fflush(stdout);
-    tour.order = shuffled(input.count);
-    tour_expect(tarn_open(NULL, NULL, &tour.store), "opening a store in memory");
-    tour.records = tour_namespace(&tour, "records");
-    tour.counters = tour_namespace(&tour, "counters");
-    run(&tour);
+    signal(SIGPIPE, SIG_IGN); /* that nobody reads is found out at the end, when all is removed */
+    dir = tour_folder_open(line.store);
+    tour.order = tour_shuffle(input.count);
+    found = run(&tour, dir);
     tour_table(stdout);
-    print_top(&tour);
-    print_memory(&tour);
-    tarn_namespace_close(tour.records);
-    tarn_namespace_close(tour.counters);
-    tour_expect(tarn_close(tour.store), "closing the store");
+    print_findings(&found);
+    tour_folder_close();
+    if (line.store)
+        printf("The store is in %s.\n", dir);
+    printf("Everything came back as it was stored.\n");
+    free(found.groups);
     free(tour.order);
     tour_input_release(&input);
-    printf("Everything came back as it was stored.\n");
     if (fflush(stdout) != 0 || ferror(stdout))
         tour_fail("cannot write to the output");
     return 0;

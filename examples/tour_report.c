@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,8 +22,9 @@ struct stage {
 
 static struct stage stages[STAGES_MAX];
 static size_t stage_count;
+static atomic_bool quiet;
 
-static uint64_t now_ns(void)
+uint64_t tour_now_ns(void)
 {
     struct timespec now;
 
@@ -40,6 +42,8 @@ void tour_fail(const char *format, ...)
 {
     va_list arguments;
 
+    while (atomic_load(&quiet))
+        pause();
     tour_say(NULL);
     fputs("tour: ", stderr);
     va_start(arguments, format);
@@ -47,6 +51,12 @@ void tour_fail(const char *format, ...)
     va_end(arguments);
     fputc('\n', stderr);
     exit(1);
+}
+
+void tour_quiet(void)
+{
+    tour_say(NULL);
+    atomic_store(&quiet, true);
 }
 
 void tour_expect(tarn_status status, const char *what)
@@ -70,28 +80,33 @@ void *tour_allocate(size_t count, size_t bytes_each)
 
 void tour_say(const char *what)
 {
-    if (on_a_terminal())
+    if (on_a_terminal() && !atomic_load(&quiet))
         fprintf(stderr, "\r\033[K%s", what ? what : "");
+}
+
+static struct stage *new_stage(const char *name)
+{
+    if (stage_count == STAGES_MAX)
+        tour_fail("the table has only %d rows", STAGES_MAX);
+    stages[stage_count].name = name;
+    return &stages[stage_count++];
 }
 
 void tour_begin(const char *name, uint64_t planned)
 {
-    struct stage *stage = &stages[stage_count];
+    struct stage *stage = new_stage(name);
 
-    if (stage_count == STAGES_MAX)
-        tour_fail("the table has only %d rows", STAGES_MAX);
-    stage_count++;
     tour_say(name);
-    stage->name = name;
     stage->planned = planned;
-    stage->began_ns = now_ns();
+    stage->began_ns = tour_now_ns();
 }
 
 void tour_progress(uint64_t done)
 {
     const struct stage *stage = &stages[stage_count - 1];
 
-    if (done % PROGRESS_EVERY != 0 || stage->planned == 0 || !on_a_terminal())
+    if (done % PROGRESS_EVERY != 0 || stage->planned == 0 || !on_a_terminal() ||
+        atomic_load(&quiet))
         return;
     fprintf(stderr, "\r\033[K%s: %" PRIu64 " %%", stage->name, done * 100 / stage->planned);
 }
@@ -100,8 +115,17 @@ void tour_end(uint64_t operations)
 {
     struct stage *stage = &stages[stage_count - 1];
 
-    stage->taken_ns = now_ns() - stage->began_ns;
+    stage->taken_ns = tour_now_ns() - stage->began_ns;
     stage->operations = operations;
+    tour_say(NULL);
+}
+
+void tour_row(const char *name, uint64_t operations, uint64_t taken_ns)
+{
+    struct stage *stage = new_stage(name);
+
+    stage->operations = operations;
+    stage->taken_ns = taken_ns;
     tour_say(NULL);
 }
 

@@ -11,11 +11,18 @@
 #include <stdio.h>
 #include <tarn.h>
 
+/* Nanoseconds of a clock that only goes forward. */
+uint64_t tour_now_ns(void);
+
 /* Prints "tour: " and the message, and ends the program with 1. */
 _Noreturn void tour_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Fails with the library's own words unless status is TARN_OK. what: what was tried. */
 void tour_expect(tarn_status status, const char *what);
+
+/* From here on nothing is said: whoever fails waits for the end of the program, which the caller
+ * brings about. By any thread. */
+void tour_quiet(void);
 
 /* Memory that is there, or the end of the program. */
 void *tour_allocate(size_t count, size_t bytes_each);
@@ -29,6 +36,9 @@ void tour_progress(uint64_t done);
 
 /* Stops the clock. operations: how many were done. */
 void tour_end(uint64_t operations);
+
+/* A row of the table for what was timed elsewhere. name: static. */
+void tour_row(const char *name, uint64_t operations, uint64_t taken_ns);
 
 /* A line of its own for what is done without a clock; NULL clears it. */
 void tour_say(const char *what);

@@ -6,6 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+uint32_t *tour_shuffle(size_t count)
+{
+    uint32_t *order = tour_allocate(count, sizeof order[0]);
+    uint64_t state = 0x9e3779b97f4a7c15u;
+
+    for (size_t i = 0; i < count; i++)
+        order[i] = (uint32_t)i;
+    for (size_t i = count; i > 1; i--) {
+        size_t other;
+        uint32_t kept = order[i - 1];
+
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        other = (size_t)(state % i);
+        order[i - 1] = order[other];
+        order[other] = kept;
+    }
+    return order;
+}
+
 tarn_namespace *tour_namespace(struct tour *tour, const char *name)
 {
     tarn_namespace *ns = NULL;
@@ -169,8 +190,7 @@ void tour_read_many(struct tour *tour)
     tour_end(tour->input->count);
 }
 
-/* Every counter there is has the number that the input has, and none is missing. */
-static void check_counters(struct tour *tour)
+void tour_check_counters(struct tour *tour)
 {
     const struct tour_input *input = tour->input;
     tarn_cursor *cursor = NULL;
@@ -234,7 +254,7 @@ void tour_count(struct tour *tour)
     commit(tour->counters, batch);
     tour_end(input->count - half);
     tarn_batch_free(batch);
-    check_counters(tour);
+    tour_check_counters(tour);
 }
 
 /* Walks over the keys with a prefix. Each must be a record of the input and come once; returns how

@@ -273,3 +273,43 @@ void tour_resize(struct tour *tour)
     join(writer);
     tour_end(atomic_load(&work.done));
 }
+
+/* ---- saving ---- */
+
+static bool expect_saved(void *context, const struct tarn_snapshot_info *info)
+{
+    struct tour *tour = context;
+
+    if (info->status != TARN_OK || tour_compare(info->name, tarn_slice_of("tour", 4)) != 0 ||
+        info->namespace_name.length != 0 || info->sequence != tour->saved.sequence ||
+        info->file_bytes != tour->saved.file_bytes)
+        tour_fail("the list of snapshots has another one than was saved: %.*s",
+                  (int)info->name.length, (const char *)info->name.data);
+    return true;
+}
+
+void tour_save(struct tour *tour)
+{
+    const struct tarn_slice name = tarn_slice_of("tour", 4);
+    uint64_t keys = tour->input->count + tour->input->group_count;
+    struct work work = {.tour = tour};
+    pthread_t writer;
+
+    tour->saved.size = sizeof tour->saved;
+    writer = start(write_on, &work);
+    wait_for_work(&work);
+    tour_begin("save a snapshot while records are updated", 0);
+    tour_expect(tarn_snapshot_save(tour->store, name, &tour->saved), "saving a snapshot");
+    tour_end(tour->saved.keys);
+    wait_for_work(&work);
+    atomic_store(&work.stop, true);
+    join(writer);
+    if (tour->saved.keys != keys || tour->saved.namespaces != 2)
+        tour_fail("a snapshot has %" PRIu64 " keys in %" PRIu32 " namespaces where there are "
+                  "%" PRIu64 " in 2",
+                  tour->saved.keys, tour->saved.namespaces, keys);
+    tour_expect(tarn_snapshot_list(tour->store, expect_saved, tour), "listing snapshots");
+    tour_begin("verify the snapshot", 0);
+    tour_expect(tarn_snapshot_verify(tour->store, name), "verifying the snapshot");
+    tour_end(keys);
+}

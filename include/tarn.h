@@ -189,8 +189,10 @@ enum tarn_load {
 };
 
 enum tarn_event_kind {
-    TARN_EVENT_SNAPSHOT_PASSED_OVER =
-        1, /* an opening with TARN_LOAD_NEWEST_WHOLE did not load it */
+    /* an opening with TARN_LOAD_NEWEST_WHOLE did not load this snapshot */
+    TARN_EVENT_SNAPSHOT_PASSED_OVER = 1,
+    TARN_EVENT_AUTOSAVE_DONE = 2,
+    TARN_EVENT_AUTOSAVE_FAILED = 3,
 };
 
 /* What happened that nobody waits for. All of it is valid during the call. */
@@ -202,6 +204,8 @@ struct tarn_event {
     struct tarn_slice snapshot;       /* its name, where one is concerned */
 };
 
+struct tarn_autosave_options; /* see "Autosave" */
+
 struct tarn_options {
     size_t size;               /* sizeof(struct tarn_options) */
     uint32_t max_namespaces;   /* default 65,536 */
@@ -212,7 +216,9 @@ struct tarn_options {
                                   for each namespace, and what is known of each block */
     bool read_only; /* of a store in a directory: nothing is written there, whatever would change
                        a key gives TARN_READ_ONLY; any number of such openings at a time */
-    enum tarn_load load; /* of a store in a directory */
+    enum tarn_load load;                          /* of a store in a directory */
+    const struct tarn_autosave_options *autosave; /* of the whole store, set and started; NULL: as
+                                                     it was left */
 
     /* Called for what nobody waits for, in the store's own thread (or in the call that it happens
      * in), with no lock held: it may call tarn, but tarn_close(). NULL: nothing is told. */
@@ -334,7 +340,9 @@ struct tarn_stats {
     uint64_t writes;       /* operations that changed something, since the namespace was made */
     uint64_t sequence;     /* the highest given out in the store; a write that fails may use one */
     uint32_t shards;
-    struct tarn_namespace_options options; /* as they are in force */
+    tarn_status autosave_status;                /* of the last autosave of this namespace */
+    uint64_t autosave_saves, autosave_failures; /* since the store was opened */
+    struct tarn_namespace_options options;      /* as they are in force */
 };
 
 /*
@@ -418,6 +426,59 @@ TARN_API tarn_status tarn_snapshot_delete(tarn_store *store, struct tarn_slice n
 /* Reads a snapshot to its end and verifies every byte, without loading it. TARN_CORRUPT,
  * TARN_UNSUPPORTED_VERSION. */
 TARN_API tarn_status tarn_snapshot_verify(tarn_store *store, struct tarn_slice name);
+
+/* ------------------------------------------------------------------------------------------
+ * Autosave
+ *
+ * The store's own thread saves a namespace, or the whole store, again and again: the first time
+ * after one interval. What is set, and whether it runs, is in the catalog and comes back at the
+ * next opening. A save that fails is told as an event, counted in tarn_stats, and tried again after
+ * the next interval. namespace_name is empty for the autosave of the whole store.
+ */
+
+struct tarn_autosave_options {
+    size_t size;               /* sizeof(struct tarn_autosave_options) */
+    uint64_t interval_ms;      /* from 100; default 300,000 */
+    struct tarn_slice pattern; /* the snapshots' names, up to 200 bytes: {ts} becomes the time, as
+                                  in 20261121T091500042, and {ns} the namespace's name, in which
+                                  bytes other than letters, digits, '-', '_' and '.' are written as
+                                  %2F. {ts} must be there, and {ns} in a namespace's pattern and
+                                  nowhere else. Default: "{ns}-{ts}", or "store-{ts}" */
+    uint32_t keep; /* how many of its snapshots remain; the others are deleted, the oldest first,
+                      once the newest has been read back and is whole; default 3 */
+    bool at_close; /* while it runs, tarn_close() saves as well: if that fails, so does the close */
+};
+
+/* Sets an autosave that runs or will be started; options NULL: it ends, and is forgotten.
+ * TARN_NAMESPACE_NOT_FOUND, TARN_PERSISTENCE_NOT_ENABLED, as all of these. */
+TARN_API tarn_status tarn_autosave_set(tarn_store *store, struct tarn_slice namespace_name,
+                                       const struct tarn_autosave_options *options);
+
+/* Starts one. TARN_AUTOSAVE_NOT_CONFIGURED, TARN_AUTOSAVE_EXISTS: it runs. */
+TARN_API tarn_status tarn_autosave_start(tarn_store *store, struct tarn_slice namespace_name);
+
+/* Starts all that are set and do not run. */
+TARN_API tarn_status tarn_autosave_start_all(tarn_store *store);
+
+/* Stops one; waits for a save that is under way. TARN_AUTOSAVE_NOT_RUNNING. */
+TARN_API tarn_status tarn_autosave_stop(tarn_store *store, struct tarn_slice namespace_name);
+
+struct tarn_autosave_info {
+    struct tarn_slice namespace_name;
+    struct tarn_autosave_options options;
+    bool running;
+    uint64_t saves, failures; /* since the store was opened */
+    tarn_status status;       /* of the last one */
+    uint64_t sequence;        /* of the last one that did not fail; 0: there was none */
+    uint64_t next_ms;         /* until the next one, if it runs */
+};
+
+/* Calls visit for each autosave that is set, the store's first, until it returns false. All of info
+ * is valid during the visit, which may call tarn. */
+TARN_API tarn_status tarn_autosave_list(tarn_store *store,
+                                        bool (*visit)(void *context,
+                                                      const struct tarn_autosave_info *info),
+                                        void *context);
 
 /* ------------------------------------------------------------------------------------------
  * Single operations

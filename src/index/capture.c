@@ -91,17 +91,33 @@ void tarn__capture_save(struct tarn__capture *capture, uint64_t bucket, struct t
     pthread_mutex_unlock(&capture->lock);
 }
 
-bool tarn__capture_next(struct tarn__capture *capture, uint64_t *bucket)
+/* The bucket with a number among all, which is in this group or one behind it. */
+static bool bucket_at(const struct tarn__capture *capture, uint64_t number, uint32_t *group,
+                      uint64_t *bucket)
 {
     uint32_t groups = 1u << capture->group_bits;
 
-    while (capture->group < groups && capture->next == capture->first[capture->group + 1])
-        capture->group++;
-    if (capture->group == groups)
+    while (*group < groups && number >= capture->first[*group + 1])
+        ++*group;
+    if (*group == groups)
         return false;
-    *bucket =
-        (capture->next - capture->first[capture->group]) << capture->group_bits | capture->group;
+    *bucket = (number - capture->first[*group]) << capture->group_bits | *group;
     return true;
+}
+
+bool tarn__capture_next(struct tarn__capture *capture, uint64_t *bucket)
+{
+    return bucket_at(capture, capture->next, &capture->group, bucket);
+}
+
+void tarn__capture_announce(const struct tarn__capture *capture, uint64_t count)
+{
+    uint32_t group = capture->group;
+    uint64_t bucket;
+
+    for (uint64_t i = 0; i < count; i++)
+        if (bucket_at(capture, capture->next + i, &group, &bucket))
+            __builtin_prefetch(tarn__line_at(&capture->index->buckets, bucket));
 }
 
 tarn_status tarn__capture_collect(struct tarn__capture *capture, struct tarn__locations *list)

@@ -52,6 +52,10 @@ void tarn__capture_release(struct tarn__capture *capture);
 /* The next bucket to collect, as the low bits of the hashes in it; false: all were collected. */
 bool tarn__capture_next(struct tarn__capture *capture, uint64_t *bucket);
 
+/* Announces the next buckets to the cache, so that the lock is not held while memory is waited for.
+ * No lock is needed. */
+void tarn__capture_announce(const struct tarn__capture *capture, uint64_t count);
+
 /* Collects the next bucket's locations into the list, unless a writer has taken them; goes on to
  * the one behind. Under the lock of the bucket's shard. TARN_NO_MEMORY. */
 tarn_status tarn__capture_collect(struct tarn__capture *capture, struct tarn__locations *list);

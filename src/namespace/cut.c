@@ -83,6 +83,7 @@ tarn_status tarn__cut_next(struct tarn__cut *cut, const uint64_t **locations, si
     while (!cut->collected.newest && tarn__capture_next(&cut->capture, &bucket)) {
         struct tarn__held held = {0};
 
+        tarn__capture_announce(&cut->capture, BUCKETS_UNDER_LOCK);
         status = tarn__shard_lock(cut->ns, bucket, false, NULL, &held);
         if (status && status != TARN_KEY_NOT_FOUND) /* which says that it was cleared */
             return status;

@@ -131,6 +131,7 @@ void tarn__namespace_release(tarn_namespace *ns)
     if (atomic_fetch_sub_explicit(&ns->references, 1, memory_order_acq_rel) != 1)
         return;
     tarn__shards_free(ns);
+    tarn__free(ns->autosave);
     tarn__free(ns);
     if (owner)
         owner->released(context);
@@ -398,6 +399,9 @@ static void fill_stats(tarn_namespace *ns, struct tarn_stats *stats)
                           tarn__pointer_table_bytes(&ns->shards);
     stats->sequence = atomic_load(&ns->environment->sequence);
     stats->shards = ns->shard_count;
+    stats->autosave_status = (tarn_status)atomic_load(&ns->autosave_status);
+    stats->autosave_saves = atomic_load(&ns->autosave_saves);
+    stats->autosave_failures = atomic_load(&ns->autosave_failures);
     tarn__namespace_options_of(ns, &stats->options);
 }
 

@@ -52,7 +52,10 @@ struct tarn_namespace {
     struct tarn__environment *environment;
     const struct tarn__namespace_owner *owner;
     void *owner_context;
-    uint64_t number; /* no two namespaces that a store ever had share one */
+    uint64_t number;                 /* no two namespaces that a store ever had share one */
+    struct tarn__autosave *autosave; /* the store's; NULL: none was ever set */
+    _Atomic uint64_t autosave_saves, autosave_failures;
+    _Atomic int autosave_status; /* tarn_status of the last one */
     const struct tarn__engine *engine;
     void *engine_state;
     _Atomic(struct tarn__index *) index; /* replaced by clear */

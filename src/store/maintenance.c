@@ -3,6 +3,7 @@
 #include "base/status.h"
 
 #include <signal.h>
+#include <time.h>
 
 tarn_status tarn__maintenance_init(struct tarn__maintenance *maintenance, struct tarn__pages *pages)
 {
@@ -18,19 +19,47 @@ tarn_status tarn__maintenance_init(struct tarn__maintenance *maintenance, struct
     return TARN_OK;
 }
 
+/* Waits for a wake, or until something is due, if due_ns is not 0. */
+static void wait_until(struct tarn__maintenance *maintenance, uint64_t due_ns)
+{
+    struct timespec due = {.tv_sec = (time_t)(due_ns / 1000000000),
+                           .tv_nsec = (long)(due_ns % 1000000000)};
+
+    if (due_ns)
+        (void)pthread_cond_clockwait(&maintenance->changed, &maintenance->lock, CLOCK_MONOTONIC,
+                                     &due); /* in time or not: the loop looks */
+    else
+        pthread_cond_wait(&maintenance->changed, &maintenance->lock);
+}
+
+/* Does what is due, and says when the next is. */
+static uint64_t do_what_is_due(struct tarn__maintenance *maintenance)
+{
+    const struct tarn__os *os = maintenance->os;
+    uint64_t due_ns = maintenance->due ? maintenance->due(maintenance->context) : 0;
+
+    if (!due_ns || os->monotonic_ns(os) < due_ns)
+        return due_ns;
+    maintenance->work(maintenance->context);
+    return maintenance->due(maintenance->context);
+}
+
 static void *run(void *context)
 {
     struct tarn__maintenance *maintenance = context;
+    uint64_t due_ns;
 
     pthread_mutex_lock(&maintenance->lock);
     while (!maintenance->stopping) {
-        if (!atomic_exchange(&maintenance->wanted, false)) {
-            pthread_cond_wait(&maintenance->changed, &maintenance->lock);
-            continue;
-        }
+        bool wanted = atomic_exchange(&maintenance->wanted, false);
+
         pthread_mutex_unlock(&maintenance->lock);
-        tarn__pages_prepare(maintenance->pages);
+        if (wanted)
+            tarn__pages_prepare(maintenance->pages);
+        due_ns = do_what_is_due(maintenance);
         pthread_mutex_lock(&maintenance->lock);
+        if (!maintenance->stopping && !atomic_load(&maintenance->wanted))
+            wait_until(maintenance, due_ns);
     }
     pthread_mutex_unlock(&maintenance->lock);
     return NULL;
@@ -47,6 +76,20 @@ static bool start(struct tarn__maintenance *maintenance)
     started = pthread_create(&maintenance->thread, NULL, run, maintenance) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
+}
+
+void tarn__maintenance_begin(struct tarn__maintenance *maintenance, const struct tarn__os *os,
+                             uint64_t (*due)(void *context), void (*work)(void *context),
+                             void *context)
+{
+    pthread_mutex_lock(&maintenance->lock);
+    maintenance->os = os;
+    maintenance->work = work;
+    maintenance->context = context;
+    maintenance->due = due;
+    pthread_mutex_unlock(&maintenance->lock);
+    if (due(context))
+        tarn__maintenance_wake(maintenance);
 }
 
 void tarn__maintenance_wake(void *context)

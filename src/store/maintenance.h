@@ -1,11 +1,13 @@
 /*
  * The store's own thread: does what writers should not wait for. It is started when it is first
- * needed, and ends with the store. Today it prepares memory ahead (see base/pages.h).
+ * needed, and ends with the store. It prepares memory ahead (see base/pages.h), and does work that
+ * is due at a time (autosaves).
  */
 #ifndef TARN_STORE_MAINTENANCE_H
 #define TARN_STORE_MAINTENANCE_H
 
 #include "base/pages.h"
+#include "os/os.h"
 
 struct tarn__maintenance {
     struct tarn__pages *pages;
@@ -14,10 +16,22 @@ struct tarn__maintenance {
     pthread_cond_t changed;
     pthread_t thread;
     bool started, stopping;
+
+    /* Work that is due at a time: set once, before there is a thread that looks. */
+    const struct tarn__os *os;
+    uint64_t (*due)(void *context); /* when, on the monotonic clock; 0: nothing is */
+    void (*work)(void *context);
+    void *context;
 };
 
 tarn_status tarn__maintenance_init(struct tarn__maintenance *maintenance,
                                    struct tarn__pages *pages);
+
+/* From now on the thread does what is due. due is asked after each round, so a change of it needs a
+ * call of wake. */
+void tarn__maintenance_begin(struct tarn__maintenance *maintenance, const struct tarn__os *os,
+                             uint64_t (*due)(void *context), void (*work)(void *context),
+                             void *context);
 
 /* Asks for a round of work. Any thread; returns at once. Where no thread can be started, the work
  * stays with the writers. context is the maintenance. */

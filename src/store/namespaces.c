@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "format/name.h"
+#include "store/autosave.h"
 #include "store/catalog_file.h"
 #include "store/store.h"
 
@@ -149,6 +150,7 @@ static tarn_status describe(tarn_store *store, struct tarn__catalog *catalog)
     catalog->seed = store->environment.seed;
     catalog->sequence = atomic_load(&store->environment.sequence);
     catalog->next_number = store->next_number;
+    tarn__autosave_describe(&store->autosave, &catalog->autosave);
     catalog->namespaces = tarn__allocate_zeroed(bytes ? bytes : 1);
     if (!catalog->namespaces)
         return TARN_NO_MEMORY;
@@ -160,6 +162,7 @@ static tarn_status describe(tarn_store *store, struct tarn__catalog *catalog)
         entry->number = ns->number;
         entry->engine = TARN__ENGINE_MEMORY;
         tarn__namespace_options_of(ns, &entry->options);
+        tarn__autosave_describe(ns->autosave, &entry->autosave);
         entry->name_length = ns->name_length;
         memcpy(entry->name, ns->name, ns->name_length);
     }

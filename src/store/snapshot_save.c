@@ -274,16 +274,28 @@ static tarn_status save_locked(struct save *save, const char *file_name)
     return status;
 }
 
-tarn_status tarn__snapshot_save(tarn_store *store, tarn_namespace *only, struct tarn_slice name,
-                                struct tarn_snapshot_info *info)
+tarn_status tarn__snapshot_save_held(tarn_store *store, tarn_namespace *only,
+                                     struct tarn_slice name, struct tarn_snapshot_info *info)
 {
     char file_name[TARN__SNAPSHOT_FILE_NAME_BYTES];
     struct save save = {.store = store, .only = only};
+    tarn_status status = tarn__snapshot_file_name(name, file_name);
+
+    if (status)
+        return status;
+    status = save_locked(&save, file_name);
+    tarn__free(save.cuts);
+    if (!status && info)
+        fill_info(&save, info);
+    return status;
+}
+
+static tarn_status save_by_name(tarn_store *store, tarn_namespace *only, struct tarn_slice name,
+                                struct tarn_snapshot_info *info)
+{
     tarn_status status =
         info ? tarn__check_size(info->size, sizeof *info, "tarn_snapshot_info") : TARN_OK;
 
-    if (!status)
-        status = tarn__snapshot_file_name(name, file_name);
     if (!status)
         status = tarn__snapshots_possible(store);
     if (!status && store->folder.read_only)
@@ -292,11 +304,8 @@ tarn_status tarn__snapshot_save(tarn_store *store, tarn_namespace *only, struct 
         status = tarn__store_lock_saving(store);
     if (status)
         return status;
-    status = save_locked(&save, file_name);
+    status = tarn__snapshot_save_held(store, only, name, info);
     tarn__store_unlock_saving(store);
-    tarn__free(save.cuts);
-    if (!status && info)
-        fill_info(&save, info);
     return status;
 }
 
@@ -305,7 +314,7 @@ tarn_status tarn_snapshot_save(tarn_store *store, struct tarn_slice name,
 {
     if (!store)
         return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
-    return tarn__snapshot_save(store, NULL, name, info);
+    return save_by_name(store, NULL, name, info);
 }
 
 tarn_status tarn_snapshot_save_namespace(tarn_namespace *ns, struct tarn_slice name,
@@ -315,5 +324,5 @@ tarn_status tarn_snapshot_save_namespace(tarn_namespace *ns, struct tarn_slice n
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
     if (!tarn__namespace_usable(ns)) /* the store may be gone */
         return tarn__namespace_not_open(ns);
-    return tarn__snapshot_save(ns->owner_context, ns, name, info);
+    return save_by_name(ns->owner_context, ns, name, info);
 }

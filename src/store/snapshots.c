@@ -75,7 +75,7 @@ static int by_falling_sequence(const void *left, const void *right)
 
     if (a->head.sequence != b->head.sequence)
         return a->head.sequence < b->head.sequence ? 1 : -1;
-    return strcmp(a->file_name, b->file_name);
+    return strcmp(b->file_name, a->file_name); /* of autosaves, the later one first */
 }
 
 tarn_status tarn__snapshots_look(tarn_store *store, struct tarn__snapshot_entries *all)
@@ -161,14 +161,10 @@ static bool may_hold(const tarn_store *store, const struct tarn__snapshot_entry 
 static void tell_passed_over(tarn_store *store, const struct tarn__snapshot_entry *entry,
                              tarn_status status)
 {
-    struct tarn_error error = *tarn_last_error();
-    struct tarn_event event = {.kind = TARN_EVENT_SNAPSHOT_PASSED_OVER, .status = status};
+    struct tarn_slice name = {0};
 
-    event.error = &error;
-    (void)tarn__snapshot_name_of(entry->file_name, &event.snapshot); /* it is in the list */
-    if (store->on_event)
-        store->on_event(store->event_context, &event);
-    tarn__restore_error(&error);
+    (void)tarn__snapshot_name_of(entry->file_name, &name); /* it is in the list */
+    tarn__store_tell(store, TARN_EVENT_SNAPSHOT_PASSED_OVER, status, tarn_slice_of("", 0), name);
 }
 
 static bool is_damaged(tarn_status status)

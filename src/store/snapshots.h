@@ -41,9 +41,10 @@ tarn_status tarn__snapshot_verify(tarn_store *store, const char *file_name);
 /* Whether a store may have snapshots, or TARN_PERSISTENCE_NOT_ENABLED. */
 tarn_status tarn__snapshots_possible(const tarn_store *store);
 
-/* snapshot_save.c: the whole store, or one namespace of it. */
-tarn_status tarn__snapshot_save(tarn_store *store, tarn_namespace *only, struct tarn_slice name,
-                                struct tarn_snapshot_info *info);
+/* snapshot_save.c: saves the whole store, or one namespace of it. saving and lock are held; the
+ * lock is given back meanwhile. */
+tarn_status tarn__snapshot_save_held(tarn_store *store, tarn_namespace *only,
+                                     struct tarn_slice name, struct tarn_snapshot_info *info);
 
 /* snapshot_load.c: which namespaces of a file are to be loaded, and as what. */
 struct tarn__load_plan {

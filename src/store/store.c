@@ -7,6 +7,7 @@
 #include "store/store.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "store/autosave.h"
 #include "store/catalog_file.h"
 #include "store/snapshots.h"
 
@@ -51,6 +52,21 @@ void tarn__store_release(void *context)
     pthread_mutex_destroy(&store->saving);
     unmap(store->environment.os, store->environment.here, PROCESS_PAGE_BYTES);
     tarn__free(store);
+}
+
+void tarn__store_tell(tarn_store *store, enum tarn_event_kind kind, tarn_status status,
+                      struct tarn_slice namespace_name, struct tarn_slice snapshot)
+{
+    struct tarn_error error = *tarn_last_error();
+    struct tarn_event event = {.kind = kind,
+                               .status = status,
+                               .error = &error,
+                               .namespace_name = namespace_name,
+                               .snapshot = snapshot};
+
+    if (store->on_event)
+        store->on_event(store->event_context, &event);
+    tarn__restore_error(&error);
 }
 
 static tarn_status make_locks(tarn_store *store)
@@ -140,6 +156,7 @@ static tarn_status make_namespaces(tarn_store *store, const struct tarn__catalog
             return status;
         ns->number = entry->number;
         tarn__store_add(store, ns);
+        status = tarn__autosave_restore(store, ns, &entry->autosave);
     }
     store->next_number = catalog->next_number;
     return status;
@@ -160,6 +177,8 @@ static tarn_status read_folder(tarn_store *store, enum tarn_load load)
     store->environment.seed = catalog.seed;
     atomic_store(&store->environment.sequence, catalog.sequence);
     status = make_namespaces(store, &catalog);
+    if (!status)
+        status = tarn__autosave_restore(store, NULL, &catalog.autosave);
     tarn__catalog_release(&catalog);
     if (!status)
         status = tarn__snapshots_open(store, load);
@@ -177,9 +196,10 @@ static tarn_status check_options(const struct tarn_options *options, const char 
                           (unsigned long long)options->max_memory_bytes, TARN__REGION_BYTES);
     if ((unsigned)options->load > TARN_LOAD_NEWEST_WHOLE)
         return tarn__fail(TARN_INVALID_ARGUMENT, "load is %d", (int)options->load);
-    if (!dir && (options->read_only || options->load))
-        return tarn__fail(TARN_PERSISTENCE_NOT_ENABLED,
-                          "read_only and load are for stores in a directory, and dir is NULL");
+    if (!dir && (options->read_only || options->load || options->autosave))
+        return tarn__fail(
+            TARN_PERSISTENCE_NOT_ENABLED,
+            "read_only, load and autosave are for stores in a directory, and dir is NULL");
     return TARN_OK;
 }
 
@@ -220,6 +240,8 @@ tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
         status = tarn__folder_open(&store->folder, os, dir, options->read_only);
         if (!status)
             status = read_folder(store, options->load);
+        if (!status && options->autosave)
+            status = tarn__autosave_open(store, options->autosave);
     }
     if (status) {
         struct tarn_error error = *tarn_last_error();
@@ -230,6 +252,9 @@ tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
         tarn__restore_error(&error);
         return status;
     }
+    if (dir && !options->read_only)
+        tarn__maintenance_begin(&store->maintenance, os, tarn__autosave_due, tarn__autosave_run,
+                                store);
     *out = store;
     return TARN_OK;
 }
@@ -247,7 +272,9 @@ tarn_status tarn_close(tarn_store *store)
 
     if (!store)
         return TARN_OK;
-    status = tarn__store_lock_saving(store);
+    status = tarn__autosave_close(store);
+    if (!status)
+        status = tarn__store_lock_saving(store);
     if (status)
         return status;
     while (!status && prepared < store->count) {

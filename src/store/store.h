@@ -11,6 +11,16 @@
 #include "store/folder.h"
 #include "store/maintenance.h"
 
+/* Of a namespace or the whole store; under the store's lock. See autosave.h. */
+struct tarn__autosave {
+    bool set;
+    bool just_started;                       /* while the catalog is told of it */
+    struct tarn__autosave_settings settings; /* enabled: it runs */
+    uint64_t due_ns;                         /* on the monotonic clock */
+    uint64_t saves, failures, sequence;
+    tarn_status status;
+};
+
 struct tarn_store {
     struct tarn__environment environment;
     struct tarn__maintenance maintenance;
@@ -27,8 +37,9 @@ struct tarn_store {
     _Atomic uint32_t calls; /* on the table of namespaces, under way */
     pthread_mutex_t lock;   /* what follows */
     bool closed;
-    bool catalog_unknown;        /* what the folder's catalog says */
-    uint64_t next_number;        /* of a namespace */
+    bool catalog_unknown; /* what the folder's catalog says */
+    uint64_t next_number; /* of a namespace */
+    struct tarn__autosave autosave;
     tarn_namespace **namespaces; /* sorted by name */
     size_t count, capacity;
 };
@@ -80,6 +91,10 @@ void tarn__store_raise_sequence(tarn_store *store, uint64_t least);
 tarn_status tarn__store_write_catalog(tarn_store *store);
 
 extern const struct tarn__namespace_owner tarn__store_owner;
+
+/* Tells an event, with the last error as its detail, which stays the last. No lock is held. */
+void tarn__store_tell(tarn_store *store, enum tarn_event_kind kind, tarn_status status,
+                      struct tarn_slice namespace_name, struct tarn_slice snapshot);
 
 /* Gives back a reference: context is the store. */
 void tarn__store_release(void *context);

@@ -37,5 +37,13 @@ extern const struct conformance_topic topic_cursors;
 extern const struct conformance_topic topic_resize;
 extern const struct conformance_topic topic_errors;
 extern const struct conformance_topic topic_model;
+extern const struct conformance_topic topic_folders;
+extern const struct conformance_topic topic_folder_faults;
+extern const struct conformance_topic topic_folder_forks;
+extern const struct conformance_topic topic_snapshots;
+extern const struct conformance_topic topic_snapshot_loads;
+extern const struct conformance_topic topic_snapshot_openings;
+extern const struct conformance_topic topic_snapshot_damage;
+extern const struct conformance_topic topic_snapshot_threads;
 
 #endif

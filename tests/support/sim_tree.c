@@ -2,7 +2,8 @@
  * Files and directories, seen and kept, and the pieces between: see sim_tree.h.
  *
  * What always holds: pieces are in the order of their operations, and each of them belongs to nodes
- * of the tree; kept of a file has nothing behind its size.
+ * of the tree; kept of a file has nothing behind its size, since a write that goes beyond
+ * size_on_way makes a piece `grow` before its sectors.
  */
 #include "sim_tree.h"
 
@@ -414,7 +415,6 @@ void sim_tree_sync_file(struct sim_tree *tree, struct sim_node *file)
         sim_piece_reach_content(piece, file->kept);
         piece->node = NULL;
     }
-    sim_content_cut(file->kept, file->kept->size);
     remove_marked_pieces(tree);
 }
 

@@ -70,6 +70,22 @@ static void a_failed_sync_reverts_the_cache(void **state)
     assert_ok(tarn__file_unmap(os, address, 3));
 }
 
+static void a_file_stays_cut_off(void **state)
+{
+    struct tarn__file *file = durable("a", "abcdef");
+
+    (void)state;
+    assert_ok(tarn__file_truncate(file, 2));
+    sim_disk_fail_sync(disk, 1, SIM_SYNC_FAILS_KEPT);
+    assert_true(tarn__failed_with(tarn__file_sync(file), EIO));
+    assert_int_equal(pictures(), 2);
+    assert_pictured("a=abcdef");
+    assert_pictured("a=ab");
+    assert_ok(tarn__file_sync(file));
+    assert_only("a=ab");
+    assert_ok(tarn__file_close(file));
+}
+
 static void a_failed_directory_sync(void **state)
 {
     (void)state;
@@ -84,6 +100,8 @@ static void a_failed_directory_sync(void **state)
         assert_true(sim_disk_list(disk, SIM_SEEN, "/db", take_name, &names));
         assert_int_equal(names.count, !reverted);
         assert_only("");
+        put(file, "x", 0);
+        assert_int_equal(sim_disk_pending(disk), 0); /* no name will ever lead there */
         assert_ok(tarn__directory_sync(db));
         assert_only("");
         assert_ok(tarn__file_close(file));
@@ -139,8 +157,8 @@ static void many_pieces_are_bounded(void **state)
     uint64_t visited;
 
     (void)state;
-    for (unsigned i = 0; i < 1000; i++)
-        assert_ok(tarn__file_write(file, i < 900 ? "a" : "b", 1, i % 100 * SECTOR));
+    for (unsigned i = 0; i < 1000; i++) /* at last into the first byte of each sector */
+        assert_ok(tarn__file_write(file, "b", 1, i % 100 * SECTOR + 9 - i / 100));
     assert_int_equal(sim_disk_pending(disk), 1000);
     visited = sim_crash_states(disk, &crash_plain, seen, count_one, &left);
     assert_true(visited > 64 * 3 && visited < 64 * 6 + 40);
@@ -150,6 +168,61 @@ static void many_pieces_are_bounded(void **state)
     memset(picture + 2, 'b', 98);
     assert_pictured(picture); /* the first 998 */
     sim_crash_seen_free(seen);
+    assert_ok(tarn__file_close(file));
+}
+
+/* With more than few pieces, no prefix has all sizes and none of the bytes. */
+static void sizes_come_without_bytes(void **state)
+{
+    struct tarn__file *file = create("a");
+
+    (void)state;
+    for (unsigned i = 0; i < 9; i++)
+        put(file, "x", i);
+    assert_int_equal(sim_disk_pending(disk), 19);
+    pictures();
+    assert_pictured("a=.........");
+    assert_pictured("a=xxxxxxxxx");
+    assert_pictured("a=xxxxx");
+    assert_ok(tarn__file_close(file));
+}
+
+/* A file of two names is one, and what has come behind a file's end is not there. */
+static bool look_behind(void *context, struct sim_disk *crashed, const char *choice)
+{
+    struct tarn__directory *folder = NULL;
+    struct tarn__file *a = NULL, *b = NULL;
+    char bytes[6];
+    uint64_t size = 0;
+
+    (void)choice;
+    assert_ok(tarn__directory_open(&crashed->os, "db", &folder));
+    assert_ok(tarn__file_open(folder, "a", TARN__OPEN_READ_WRITE, &a));
+    assert_ok(tarn__file_open(folder, "b", TARN__OPEN_READ, &b));
+    assert_ok(tarn__file_size(a, &size));
+    if (size == 3) {
+        assert_ok(tarn__file_truncate(a, 6));
+        assert_ok(tarn__file_read(b, bytes, 6, 0));
+        assert_memory_equal(bytes, "old\0\0\0", 6);
+        ++*(int *)context;
+    }
+    assert_ok(tarn__file_close(a));
+    assert_ok(tarn__file_close(b));
+    assert_ok(tarn__directory_close(folder));
+    return true;
+}
+
+static void an_image_is_what_can_be_read(void **state)
+{
+    struct tarn__file *file = durable("a", "old");
+    int looks = 0;
+
+    (void)state;
+    assert_ok(tarn__file_link(db, "a", db, "b"));
+    assert_ok(tarn__directory_sync(db));
+    put(file, "new", 3);
+    sim_crash_states(disk, &crash_plain, NULL, look_behind, &looks);
+    assert_int_equal(looks, 1); /* with the bytes or without them, it is the same state */
     assert_ok(tarn__file_close(file));
 }
 
@@ -194,6 +267,8 @@ int main(void)
         TEST(a_failed_sync_keeps_the_cache), TEST(a_failed_sync_reverts_the_cache),
         TEST(a_failed_directory_sync),       TEST(equal_states_are_visited_once),
         TEST(many_pieces_are_bounded),       TEST(a_crashed_disk_is_a_disk),
+        TEST(sizes_come_without_bytes),      TEST(an_image_is_what_can_be_read),
+        TEST(a_file_stays_cut_off),
     };
 #undef TEST
 

@@ -5,6 +5,7 @@
  * Each test has a disk with an empty folder /db.
  */
 #include "support/sim_crash.h"
+#include "support/sim_tree.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -314,6 +315,51 @@ static void each_change_is_observed(void **state)
     free(text);
 }
 
+/* What has no name and is not open is gone, and nothing that was to be written there is pending. */
+static void nothing_is_kept_for_ever(void **state)
+{
+    void *address = NULL;
+
+    (void)state;
+    for (unsigned i = 0; i < 300; i++) {
+        struct tarn__file *file = open_file("a", TARN__OPEN_CREATE);
+
+        put(file, "bytes", 0);
+        assert_ok(tarn__file_map(file, 0, 5, true, &address));
+        assert_ok(tarn__file_unlink(db, "a"));
+        assert_ok(tarn__directory_sync(db));
+        put(file, "more", 5);
+        assert_int_equal(sim_disk_pending(disk), 0);
+        assert_ok(tarn__file_unmap(os, address, 5));
+        assert_ok(tarn__file_close(file));
+    }
+    assert_ok(tarn__directory_sync(db));
+    assert_int_equal(disk->tree->node_count, 2);
+    assert_int_equal(disk->tree->piece_count, 0);
+}
+
+/* What happened in a folder that is gone is of no use, though a file of it lives elsewhere. */
+static void a_removed_folder_is_gone(void **state)
+{
+    struct tarn__directory *inside = NULL;
+    struct tarn__file *file = NULL;
+
+    (void)state;
+    assert_ok(tarn__directory_make_in(db, "d"));
+    assert_ok(tarn__directory_open_in(db, "d", &inside));
+    assert_ok(tarn__directory_sync(db));
+    assert_ok(tarn__file_open(inside, "x", TARN__OPEN_CREATE, &file));
+    assert_ok(tarn__file_close(file));
+    assert_ok(tarn__file_link(inside, "x", db, "y"));
+    assert_ok(tarn__file_unlink(inside, "x"));
+    assert_ok(tarn__directory_remove_in(db, "d"));
+    assert_errno(tarn__file_open(inside, "x", TARN__OPEN_CREATE, &file), ENOENT);
+    assert_ok(tarn__directory_close(inside));
+    assert_ok(tarn__directory_sync(db));
+    assert_int_equal(sim_disk_pending(disk), 0);
+    assert_int_equal(disk->tree->node_count, 3);
+}
+
 /* --- Threads ------------------------------------------------------------------------------ */
 
 #define THREADS 4
@@ -380,6 +426,8 @@ int main(void)
         TEST(copies_stand_alone),
         TEST(files_can_be_damaged),
         TEST(each_change_is_observed),
+        TEST(nothing_is_kept_for_ever),
+        TEST(a_removed_folder_is_gone),
         TEST(threads_share_a_disk),
     };
 #undef TEST
