@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define TOP                5
 #define FOLDER_MIB_DEFAULT 512
@@ -184,9 +185,10 @@ static void print_findings(const struct tour_findings *found)
            (double)saved->pause_ns / 1e3);
     printf("Restart:  a new process opened the store and compared every byte of it.\n");
     printf(
-        "Kills:    %u of processes that saved all the time, %u of them in the middle of a save;\n"
-        "          the store always opened with one whole state of %" PRIu32 " records, none "
-        "older\n          than the last of %u saves that had ended.\n",
+        "Kills:    %u processes that saved all the time, %u of them in the middle of a save; the\n"
+        "          store always opened with one whole state of its %" PRIu32
+        " records, never older\n"
+        "          than the last of the %u saves that had ended.\n",
         kills->kills, kills->inside, kills->records, kills->saves);
 }
 
@@ -228,6 +230,7 @@ static int run_role(char **argv)
     int input = (int)strtol(argv[4], NULL, 10);
     int reports = (int)strtol(argv[5], NULL, 10);
 
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (strcmp(role, TOUR_ROLE_CHECK) == 0)
         return tour_check_process(argv[3], input, reports);
     if (strcmp(role, TOUR_ROLE_SAVE) == 0)
@@ -246,17 +249,16 @@ int main(int argc, char **argv)
     if (argc == TOUR_PROCESS_ARGUMENTS && strcmp(argv[1], TOUR_PROCESS_OPTION) == 0)
         return run_role(argv);
     line = parse(argc, argv);
+    dir = tour_folder_open(line.store);
     read_input(&input, &line);
     printf("tarn %s: %zu records of %s, %.1f MiB, %zu %s\n\n", tarn_version(), input.count,
            input.source, mib(input.bytes), input.group_count, input.group_noun);
     fflush(stdout);
-    signal(SIGPIPE, SIG_IGN); /* that nobody reads is found out at the end, when all is removed */
-    dir = tour_folder_open(line.store);
+    signal(SIGPIPE, SIG_IGN); /* that nobody reads is found out at the end */
     tour.order = tour_shuffle(input.count);
     found = run(&tour, dir);
     tour_table(stdout);
     print_findings(&found);
-    tour_folder_close();
     if (line.store)
         printf("The store is in %s.\n", dir);
     printf("Everything came back as it was stored.\n");

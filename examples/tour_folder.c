@@ -1,20 +1,19 @@
 /* The folder of the tour's store, and what happens to it: see tour_folder.h. */
 #include "tour_folder.h"
-#include "tour_process.h"
 #include "tour_report.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fts.h>
-#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-static char *temporary; /* NULL: there is none, or it is removed */
-
-/* ---- removing ---- */
+/* ---- tidying up ---- */
 
 /* Removes everything below the path, and it. It is ours alone: mkdtemp() made it. */
 static void remove_tree(char *path)
@@ -30,52 +29,64 @@ static void remove_tree(char *path)
         fts_close(tree);
 }
 
-/* At the end of the program: says where a folder is that nobody has removed. */
-static void tell_what_is_left(void)
+static const int interrupts[] = {SIGINT, SIGTERM, SIGHUP};
+
+static bool is_interrupt(int number)
 {
-    if (temporary)
-        fprintf(stderr, "tour: the store is left in %s\n", temporary);
+    for (size_t i = 0; i < sizeof interrupts / sizeof interrupts[0]; i++)
+        if (interrupts[i] == number)
+            return true;
+    return number == SIGKILL;
 }
 
-/* ---- being interrupted ---- */
-
-static sigset_t interrupting(void)
+/* The signals to wait for: a child's end, and those that interrupt, unless they are ignored. */
+static sigset_t awaited(void)
 {
+    struct sigaction action;
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    for (size_t i = 0; i < sizeof interrupts / sizeof interrupts[0]; i++)
+        if (sigaction(interrupts[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&set, interrupts[i]);
     return set;
 }
 
-/* Waits for a signal, cleans up, and dies of it as if it had not been blocked. */
-static void *wait_for_interrupt(void *path)
+/* Ends as the tour did. */
+static _Noreturn void end_like(int status)
 {
-    sigset_t set = interrupting();
-    int number;
+    sigset_t all;
 
-    if (sigwait(&set, &number) != 0)
-        return NULL;
-    tour_quiet();
-    tour_process_kill_running();
-    remove_tree(path);
-    signal(number, SIG_DFL);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    raise(number);
-    return NULL;
+    if (WIFEXITED(status))
+        _exit(WEXITSTATUS(status));
+    sigfillset(&all);
+    sigprocmask(SIG_UNBLOCK, &all, NULL);
+    signal(WTERMSIG(status), SIG_DFL);
+    raise(WTERMSIG(status));
+    _exit(1);
 }
 
-static void clean_up_when_interrupted(void)
+/* Waits for the end of the tour and of what it has started, and tidies up. */
+static _Noreturn void wait_for(pid_t tour, char *path, const sigset_t *set)
 {
-    sigset_t set = interrupting();
-    pthread_t thread;
+    int interrupted = 0;
+    int number, status;
 
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 ||
-        pthread_create(&thread, NULL, wait_for_interrupt, temporary) != 0 ||
-        pthread_detach(thread) != 0)
-        tour_fail("cannot start a thread");
+    while (waitpid(tour, &status, WNOHANG) != tour)
+        if (sigwait(set, &number) == 0 && number != SIGCHLD) {
+            interrupted = number;
+            kill(tour, SIGKILL);
+        }
+    while (waitpid(-1, NULL, 0) > 0)
+        ; /* its own children have become ours, and end with it */
+    if (interrupted)
+        status = interrupted; /* as waitpid() tells of a process that died of it */
+    if (status == 0 || (WIFSIGNALED(status) && is_interrupt(WTERMSIG(status))))
+        remove_tree(path);
+    else if (rmdir(path) != 0) /* it is not empty */
+        fprintf(stderr, "tour: the store is left in %s\n", path);
+    end_like(status);
 }
 
 /* ---- the folder ---- */
@@ -100,7 +111,7 @@ static void expect_empty(const char *path)
     closedir(folder);
 }
 
-static void make_temporary(void)
+static char *make_temporary(void)
 {
     const char *above = getenv("TMPDIR");
     char *path;
@@ -111,29 +122,30 @@ static void make_temporary(void)
         tour_fail("there is not enough memory");
     if (!mkdtemp(path))
         tour_fail("cannot make a temporary folder in %s: %s", above, strerror(errno));
-    temporary = path;
-    if (atexit(tell_what_is_left) != 0)
-        tour_fail("there is not enough memory");
+    return path;
 }
 
 const char *tour_folder_open(const char *named)
 {
+    sigset_t set = awaited();
+    sigset_t before;
+    char *path;
+    pid_t tour;
+
     if (named) {
         expect_empty(named);
         return named;
     }
-    make_temporary();
-    clean_up_when_interrupted();
-    return temporary;
-}
-
-void tour_folder_close(void)
-{
-    char *path = temporary;
-
-    if (!path)
-        return;
-    temporary = NULL;
-    remove_tree(path);
-    /* Its bytes stay: the thread that waits for an interrupt knows them. */
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would take the ends of children with it */
+    sigprocmask(SIG_BLOCK, &set, &before);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    path = make_temporary();
+    tour = fork();
+    if (tour < 0)
+        tour_fail("cannot start a process: %s", strerror(errno));
+    if (tour > 0)
+        wait_for(tour, path, &set);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* without the one that tidies up there is no tour */
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return path;
 }

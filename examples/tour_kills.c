@@ -325,7 +325,6 @@ static void kill_and_open(const struct states *wanted, const char *dir, uint64_t
         if (round < saved)
             tour_fail("after kill %u the store is at round %" PRIu64 ", but %" PRIu64 " was saved",
                       kills->kills + 1, round, saved);
-        kills->rounds = round - FIRST_ROUND;
         close_states(&states);
         if (unfinished(dir) > 0)
             tour_fail("opening a store left a file in %s/snapshots that was never finished", dir);

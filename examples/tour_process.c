@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,8 +14,6 @@
 #include <unistd.h>
 
 extern char **environ;
-
-static _Atomic pid_t running; /* 0: none */
 
 /* ---- the input ----
  *
@@ -137,18 +134,16 @@ void tour_process_take_over(struct tour_input *input, int file)
 
 /* ---- processes ---- */
 
-/* The new process has no signals blocked, and dies when nobody reads its reports any more. */
+/* The new process dies when nobody reads its reports any more. */
 static void set_signals(posix_spawnattr_t *attributes)
 {
-    sigset_t none, pipe;
+    sigset_t pipe;
 
-    sigemptyset(&none);
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     if (posix_spawnattr_init(attributes) != 0 ||
-        posix_spawnattr_setsigmask(attributes, &none) != 0 ||
         posix_spawnattr_setsigdefault(attributes, &pipe) != 0 ||
-        posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) != 0)
+        posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF) != 0)
         tour_fail("there is not enough memory to start a process");
 }
 
@@ -170,7 +165,6 @@ struct tour_process tour_process_start(const char *role, const char *dir, int in
     error = posix_spawn(&process.id, "/proc/self/exe", NULL, &attributes, arguments, environ);
     if (error != 0)
         tour_fail("cannot start a process of /proc/self/exe: %s", strerror(error));
-    atomic_store(&running, process.id);
     posix_spawnattr_destroy(&attributes);
     close(ends[1]);
     process.reports = ends[0];
@@ -200,24 +194,10 @@ void tour_process_report(int reports, const void *report, size_t bytes)
 int tour_process_wait(struct tour_process *process)
 {
     int status;
-    siginfo_t ended;
 
-    /* Its number stays taken until it is no longer known as running. */
-    if (waitid(P_PID, (id_t)process->id, &ended, WEXITED | WNOWAIT) != 0)
-        tour_fail("cannot wait for a process: %s", strerror(errno));
-    atomic_store(&running, 0);
     if (waitpid(process->id, &status, 0) != process->id)
         tour_fail("cannot wait for a process: %s", strerror(errno));
     close(process->reports);
     *process = (struct tour_process){0};
     return status;
-}
-
-void tour_process_kill_running(void)
-{
-    pid_t id = atomic_load(&running);
-    siginfo_t ended;
-
-    if (id != 0 && kill(id, SIGKILL) == 0)
-        waitid(P_PID, (id_t)id, &ended, WEXITED | WNOWAIT);
 }

@@ -2,7 +2,7 @@
  * Other processes of the same program: each is started anew (not forked only), is handed the
  * input, and answers through a pipe with reports of a fixed size.
  *
- * All of this is for the main thread, except tour_process_kill_running().
+ * All of this is for the main thread.
  */
 #ifndef TARN_EXAMPLES_TOUR_PROCESS_H
 #define TARN_EXAMPLES_TOUR_PROCESS_H
@@ -28,8 +28,7 @@ int tour_process_hand_over(const struct tour_input *input);
 /* Reads what was handed over; how many records a group has is counted anew. */
 void tour_process_take_over(struct tour_input *input, int file);
 
-/* Starts a process that does what its role says (tour.c lists them) with the store in dir. One at a
- * time. */
+/* Starts a process that does what its role says (tour_restart.h) with the store in dir. */
 struct tour_process tour_process_start(const char *role, const char *dir, int input);
 
 /* Hands out the next report, once it is there. False: the process has ended. */
@@ -40,8 +39,5 @@ void tour_process_report(int reports, const void *report, size_t bytes);
 
 /* Waits for its end and returns its status as waitpid() tells it. */
 int tour_process_wait(struct tour_process *process);
-
-/* Kills the process that is running, if one is, and waits for its end; by any thread. */
-void tour_process_kill_running(void);
 
 #endif

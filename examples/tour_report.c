@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
@@ -22,7 +21,6 @@ struct stage {
 
 static struct stage stages[STAGES_MAX];
 static size_t stage_count;
-static atomic_bool quiet;
 
 uint64_t tour_now_ns(void)
 {
@@ -42,8 +40,6 @@ void tour_fail(const char *format, ...)
 {
     va_list arguments;
 
-    while (atomic_load(&quiet))
-        pause();
     tour_say(NULL);
     fputs("tour: ", stderr);
     va_start(arguments, format);
@@ -51,12 +47,6 @@ void tour_fail(const char *format, ...)
     va_end(arguments);
     fputc('\n', stderr);
     exit(1);
-}
-
-void tour_quiet(void)
-{
-    tour_say(NULL);
-    atomic_store(&quiet, true);
 }
 
 void tour_expect(tarn_status status, const char *what)
@@ -80,7 +70,7 @@ void *tour_allocate(size_t count, size_t bytes_each)
 
 void tour_say(const char *what)
 {
-    if (on_a_terminal() && !atomic_load(&quiet))
+    if (on_a_terminal())
         fprintf(stderr, "\r\033[K%s", what ? what : "");
 }
 
@@ -105,8 +95,7 @@ void tour_progress(uint64_t done)
 {
     const struct stage *stage = &stages[stage_count - 1];
 
-    if (done % PROGRESS_EVERY != 0 || stage->planned == 0 || !on_a_terminal() ||
-        atomic_load(&quiet))
+    if (done % PROGRESS_EVERY != 0 || stage->planned == 0 || !on_a_terminal())
         return;
     fprintf(stderr, "\r\033[K%s: %" PRIu64 " %%", stage->name, done * 100 / stage->planned);
 }

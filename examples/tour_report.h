@@ -20,10 +20,6 @@ _Noreturn void tour_fail(const char *format, ...) __attribute__((format(printf, 
 /* Fails with the library's own words unless status is TARN_OK. what: what was tried. */
 void tour_expect(tarn_status status, const char *what);
 
-/* From here on nothing is said: whoever fails waits for the end of the program, which the caller
- * brings about. By any thread. */
-void tour_quiet(void);
-
 /* Memory that is there, or the end of the program. */
 void *tour_allocate(size_t count, size_t bytes_each);
 

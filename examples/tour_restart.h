@@ -18,8 +18,7 @@ struct tour_kills {
     unsigned kills;
     unsigned inside;  /* of them, with a file that was being written */
     unsigned saves;   /* that had come to their end */
-    uint64_t rounds;  /* of changes that the last state found had seen */
-    uint32_t records; /* of that state */
+    uint32_t records; /* of the last state that was found */
 };
 
 /*

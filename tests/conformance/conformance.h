@@ -41,6 +41,7 @@ extern const struct conformance_topic topic_folders;
 extern const struct conformance_topic topic_folder_faults;
 extern const struct conformance_topic topic_folder_forks;
 extern const struct conformance_topic topic_snapshots;
+extern const struct conformance_topic topic_autosave;
 extern const struct conformance_topic topic_snapshot_loads;
 extern const struct conformance_topic topic_snapshot_openings;
 extern const struct conformance_topic topic_snapshot_damage;
