@@ -179,8 +179,8 @@ static void print_findings(const struct tour_findings *found)
     printf(
         "\nMemory:   %.1f MiB for %.1f MiB of keys and values, the index being %.1f MiB of it.\n",
         mib(found->stats.memory_bytes), mib(found->stats.bytes), mib(found->stats.index_bytes));
-    printf("Snapshot: %.1f MiB, written in %.3f s and durable %.3f s later; writers were held up "
-           "for %.0f us.\n",
+    printf("Snapshot: %.1f MiB, written in %.3f s and durable %.3f s later; writers were "
+           "held up for %.0f microseconds.\n",
            mib(saved->file_bytes), (double)saved->write_ns / 1e9, (double)saved->sync_ns / 1e9,
            (double)saved->pause_ns / 1e3);
     printf("Restart:  a new process opened the store and compared every byte of it.\n");
@@ -254,7 +254,6 @@ int main(int argc, char **argv)
     printf("tarn %s: %zu records of %s, %.1f MiB, %zu %s\n\n", tarn_version(), input.count,
            input.source, mib(input.bytes), input.group_count, input.group_noun);
     fflush(stdout);
-    signal(SIGPIPE, SIG_IGN); /* that nobody reads is found out at the end */
     tour.order = tour_shuffle(input.count);
     found = run(&tour, dir);
     tour_table(stdout);

@@ -36,7 +36,7 @@ static bool is_interrupt(int number)
     for (size_t i = 0; i < sizeof interrupts / sizeof interrupts[0]; i++)
         if (interrupts[i] == number)
             return true;
-    return number == SIGKILL;
+    return number == SIGKILL || number == SIGPIPE; /* the last: nobody reads what it prints */
 }
 
 /* The signals to wait for: a child's end, and those that interrupt, unless they are ignored. */
@@ -128,8 +128,8 @@ static char *make_temporary(void)
 const char *tour_folder_open(const char *named)
 {
     sigset_t set = awaited();
+    static char *path; /* the caller has it until the end */
     sigset_t before;
-    char *path;
     pid_t tour;
 
     if (named) {

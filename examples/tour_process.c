@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,23 +133,9 @@ void tour_process_take_over(struct tour_input *input, int file)
 
 /* ---- processes ---- */
 
-/* The new process dies when nobody reads its reports any more. */
-static void set_signals(posix_spawnattr_t *attributes)
-{
-    sigset_t pipe;
-
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    if (posix_spawnattr_init(attributes) != 0 ||
-        posix_spawnattr_setsigdefault(attributes, &pipe) != 0 ||
-        posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF) != 0)
-        tour_fail("there is not enough memory to start a process");
-}
-
 struct tour_process tour_process_start(const char *role, const char *dir, int input)
 {
     struct tour_process process;
-    posix_spawnattr_t attributes;
     char input_text[16], reports_text[16];
     int ends[2];
     char *arguments[TOUR_PROCESS_ARGUMENTS + 1] = {"tour",      TOUR_PROCESS_OPTION, (char *)role,
@@ -161,11 +146,9 @@ struct tour_process tour_process_start(const char *role, const char *dir, int in
         tour_fail("cannot make a pipe: %s", strerror(errno));
     snprintf(input_text, sizeof input_text, "%d", input);
     snprintf(reports_text, sizeof reports_text, "%d", ends[1]);
-    set_signals(&attributes);
-    error = posix_spawn(&process.id, "/proc/self/exe", NULL, &attributes, arguments, environ);
+    error = posix_spawn(&process.id, "/proc/self/exe", NULL, NULL, arguments, environ);
     if (error != 0)
         tour_fail("cannot start a process of /proc/self/exe: %s", strerror(error));
-    posix_spawnattr_destroy(&attributes);
     close(ends[1]);
     process.reports = ends[0];
     return process;

@@ -194,6 +194,8 @@ tarn_status tarn_cursor_next(tarn_cursor *cursor, struct tarn_slice *key, struct
 
     if (!cursor)
         return tarn__fail(TARN_INVALID_ARGUMENT, "cursor is NULL");
+    if (!tarn__environment_is_here(cursor->ns->environment))
+        return tarn__namespace_not_open(cursor->ns);
     let_go(cursor);
     while (cursor->next == cursor->count) {
         tarn_status status;
@@ -227,8 +229,8 @@ uint64_t tarn_cursor_position(const tarn_cursor *cursor)
 
 void tarn_cursor_close(tarn_cursor *cursor)
 {
-    if (!cursor)
-        return;
+    if (!cursor || !tarn__environment_is_here(cursor->ns->environment))
+        return; /* in a forked child it is the parent's */
     let_go(cursor);
     for (; cursor->next < cursor->count; cursor->next++)
         cursor->ns->engine->unpin(cursor->ns->engine_state, cursor->items[cursor->next].location);

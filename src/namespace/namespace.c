@@ -158,6 +158,9 @@ bool tarn__namespace_wait_open(tarn_namespace *ns)
     unsigned looks = 0;
     int state;
 
+    if (!tarn__environment_is_here(ns->environment))
+        return false;
+
     while ((state = atomic_load_explicit(&ns->state, memory_order_acquire)) == TARN__CLOSING)
         tarn__os_pause(ns->environment->os, looks++);
     return state == TARN__OPEN;
@@ -303,8 +306,9 @@ tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
 
     if (!ns || !options)
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns or options is NULL");
-    if (ns->environment->read_only)
-        return tarn__outcome(TARN_READ_ONLY);
+    status = tarn__namespace_check_changeable(ns);
+    if (status)
+        return status;
     if (fields & ~known)
         return tarn__fail(TARN_INVALID_ARGUMENT, "fields has unknown bits: %#x", fields & ~known);
     status = tarn__check_size(options->size, sizeof *options, "tarn_namespace_options");
@@ -352,8 +356,9 @@ tarn_status tarn_namespace_clear(tarn_namespace *ns)
 
     if (!ns)
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
-    if (ns->environment->read_only)
-        return tarn__outcome(TARN_READ_ONLY);
+    status = tarn__namespace_check_changeable(ns);
+    if (status)
+        return status;
     empty = make_index(ns);
     if (!empty)
         return TARN_NO_MEMORY;

@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "base/lock.h"
+#include "base/status.h"
 #include "engine/engine.h"
 #include "index/index.h"
 
@@ -127,6 +128,14 @@ bool tarn__namespace_wait_open(tarn_namespace *ns);
 
 /* Waits until whoever is inside a section now has left. Not from inside. */
 void tarn__wait_for_readers(struct tarn__environment *environment);
+
+/* For what changes a namespace as a whole, before it takes a lock. */
+static inline tarn_status tarn__namespace_check_changeable(const tarn_namespace *ns)
+{
+    if (!tarn__environment_is_here(ns->environment))
+        return tarn__namespace_not_open(ns);
+    return ns->environment->read_only ? tarn__outcome(TARN_READ_ONLY) : TARN_OK;
+}
 
 static inline bool tarn__namespace_usable(tarn_namespace *ns)
 {

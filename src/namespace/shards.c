@@ -469,8 +469,9 @@ tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards)
     if (shards < 1 || shards > TARN_SHARDS_MAX)
         return tarn__fail(TARN_INVALID_ARGUMENT, "a namespace has 1 to %d shards, not %u",
                           TARN_SHARDS_MAX, shards);
-    if (ns->environment->read_only)
-        return tarn__outcome(TARN_READ_ONLY);
+    status = tarn__namespace_check_changeable(ns);
+    if (status)
+        return status;
     ns->owner->lock(ns->owner_context);
     before = atomic_load(&ns->shard_count);
     status = tarn__shards_assign(ns, shards);

@@ -446,6 +446,11 @@ tarn_status tarn__file_lock(const struct tarn__file *file, bool exclusive)
     return failed(error, "lock", file->path);
 }
 
+void tarn__file_unlock(const struct tarn__file *file)
+{
+    file->os->unlock(file->os, file->handle);
+}
+
 tarn_status tarn__file_map(const struct tarn__file *file, uint64_t offset, size_t bytes,
                            bool writable, void **address)
 {

@@ -171,6 +171,10 @@ struct tarn__os {
      * it until it ends or execs. */
     int (*lock)(const struct tarn__os *os, int file, bool exclusive);
 
+    /* Gives the lock up, also where a forked child has it. Best effort: it goes with the last
+     * handle at the latest. */
+    void (*unlock)(const struct tarn__os *os, int file);
+
     /* --- Mapped files ------------------------------------------------------------------------ */
 
     /* Maps a range (bytes > 0) of a file, shared with all who read or map it; offset is a multiple
@@ -277,6 +281,9 @@ tarn_status tarn__file_sync(const struct tarn__file *file);
 
 /* TARN_STORE_LOCKED: another opening of the file holds it. */
 tarn_status tarn__file_lock(const struct tarn__file *file, bool exclusive);
+
+/* Gives the lock up. A close does so as well, unless a forked child has the handle, too. */
+void tarn__file_unlock(const struct tarn__file *file);
 
 /* Maps a range. TARN_CORRUPT: the file ends before the range does. TARN_INVALID_ARGUMENT: the range
  * is empty, or offset is not a multiple of 64 KiB. */

@@ -317,6 +317,12 @@ static int lock_file(const struct tarn__os *os, int file, bool exclusive)
     return flock(file, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 ? 0 : errno;
 }
 
+static void unlock_file(const struct tarn__os *os, int file)
+{
+    (void)os;
+    (void)flock(file, LOCK_UN); /* by contract */
+}
+
 static const struct tarn__os posix = {
     .monotonic_ns = monotonic_ns,
     .wall_ns = wall_ns,
@@ -345,6 +351,7 @@ static const struct tarn__os posix = {
     .preallocate = preallocate,
     .sync = sync_data,
     .lock = lock_file,
+    .unlock = unlock_file,
     .map = tarn__posix_map,
     .unmap = tarn__posix_unmap,
     .map_write = tarn__posix_map_write,

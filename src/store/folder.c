@@ -12,49 +12,76 @@
  * Looking before anything is touched
  */
 
-static bool is_ours(void *context, const char *name)
-{
-    static const char *const ours[] = {LOCK, "catalog", "catalog.new", SNAPSHOTS};
-    bool *stranger = context;
+struct contents {
+    bool lock, catalog, snapshots, stranger;
+};
 
-    *stranger = true;
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-        if (strcmp(name, ours[i]) == 0)
-            *stranger = false;
-    return !*stranger;
+static bool note_name(void *context, const char *name)
+{
+    struct contents *contents = context;
+
+    if (strcmp(name, LOCK) == 0)
+        contents->lock = true;
+    else if (strcmp(name, "catalog") == 0)
+        contents->catalog = true;
+    else if (strcmp(name, SNAPSHOTS) == 0)
+        contents->snapshots = true;
+    else if (strcmp(name, "catalog.new") != 0)
+        contents->stranger = true;
+    return true;
 }
 
-/* A folder in which something else lives is not made into a store. */
-static tarn_status check_strangers(const struct tarn__directory *top)
+/* A folder in which something else lives is not made into a store. The lock is there and durable
+ * before anything else of a store is. */
+static tarn_status check_contents(const struct tarn__directory *top, bool *has_lock)
 {
-    bool stranger = false;
-    tarn_status status = tarn__directory_list(top, is_ours, &stranger);
+    struct contents contents = {0};
+    const char *path = tarn__directory_path(top);
+    tarn_status status = tarn__directory_list(top, note_name, &contents);
 
-    if (!status && stranger)
+    if (status)
+        return status;
+    if (contents.stranger && !contents.catalog)
         return tarn__fail(TARN_INVALID_ARGUMENT,
-                          "'%s' is not a store and not empty: name another folder",
-                          tarn__directory_path(top));
-    return status;
+                          "'%s' is not a store and not empty: name another folder", path);
+    if (!contents.lock && (contents.catalog || contents.snapshots))
+        return tarn__fail(TARN_CORRUPT,
+                          "'%s' has no file '" LOCK "', which every store has: if it is one, make "
+                          "an empty file of that name",
+                          path);
+    *has_lock = contents.lock;
+    return TARN_OK;
 }
 
 /* ------------------------------------------------------------------------------------------
  * Opening
  */
 
+static tarn_status make_lock(struct tarn__folder *folder)
+{
+    tarn_status status = tarn__file_open(folder->top, LOCK, TARN__OPEN_CREATE, &folder->lock);
+
+    if (tarn__failed_with(status, EEXIST)) /* another opening was quicker */
+        status = tarn__file_open(folder->top, LOCK, TARN__OPEN_READ_WRITE, &folder->lock);
+    return status;
+}
+
 static tarn_status open_lock(struct tarn__folder *folder)
 {
     enum tarn__open_mode mode = folder->read_only ? TARN__OPEN_READ : TARN__OPEN_READ_WRITE;
-    tarn_status status = tarn__file_open(folder->top, LOCK, mode, &folder->lock);
+    bool has_lock = false;
+    tarn_status status = check_contents(folder->top, &has_lock);
 
-    if (tarn__failed_with(status, ENOENT) && !folder->read_only) {
-        status = check_strangers(folder->top);
-        if (!status)
-            status = tarn__file_open(folder->top, LOCK, TARN__OPEN_CREATE, &folder->lock);
-        if (tarn__failed_with(status, EEXIST)) /* another opening was quicker */
-            status = tarn__file_open(folder->top, LOCK, mode, &folder->lock);
-    }
+    if (status)
+        return status;
+    if (has_lock || folder->read_only)
+        status = tarn__file_open(folder->top, LOCK, mode, &folder->lock);
+    else
+        status = make_lock(folder);
     if (!status)
         status = tarn__file_lock(folder->lock, !folder->read_only);
+    if (!status && !has_lock)
+        status = tarn__directory_sync(folder->top);
     return status;
 }
 
@@ -97,6 +124,8 @@ void tarn__folder_close(struct tarn__folder *folder)
 {
     struct tarn_error error = *tarn_last_error();
 
+    if (folder->lock)
+        tarn__file_unlock(folder->lock);
     (void)tarn__directory_close(folder->snapshots);
     (void)tarn__file_close(folder->lock);
     (void)tarn__directory_close(folder->top);

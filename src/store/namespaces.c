@@ -49,6 +49,13 @@ tarn_status tarn__store_lock_saving(tarn_store *store)
     return status;
 }
 
+tarn_status tarn__store_lock_saving_to_write(tarn_store *store)
+{
+    if (tarn__environment_is_here(&store->environment) && store->folder.read_only)
+        return tarn__outcome(TARN_READ_ONLY);
+    return tarn__store_lock_saving(store);
+}
+
 void tarn__store_unlock_saving(tarn_store *store)
 {
     tarn__store_unlock(store);

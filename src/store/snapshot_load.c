@@ -268,10 +268,8 @@ static tarn_status load_by_name(tarn_store *store, struct tarn_slice name,
 
     if (!status)
         status = tarn__snapshots_possible(store);
-    if (!status && store->folder.read_only)
-        status = tarn__outcome(TARN_READ_ONLY);
     if (!status)
-        status = tarn__store_lock_saving(store);
+        status = tarn__store_lock_saving_to_write(store);
     if (status)
         return status;
     pthread_mutex_unlock(&store->lock);

@@ -298,10 +298,8 @@ static tarn_status save_by_name(tarn_store *store, tarn_namespace *only, struct 
 
     if (!status)
         status = tarn__snapshots_possible(store);
-    if (!status && store->folder.read_only)
-        status = tarn__outcome(TARN_READ_ONLY);
     if (!status)
-        status = tarn__store_lock_saving(store);
+        status = tarn__store_lock_saving_to_write(store);
     if (status)
         return status;
     status = tarn__snapshot_save_held(store, only, name, info);

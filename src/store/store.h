@@ -65,6 +65,7 @@ void tarn__store_unlock(tarn_store *store);
 /* The same with `saving` as well. In between, the one may be given back and taken again without the
  * other: tarn__store_unlock(), tarn__store_lock(). */
 tarn_status tarn__store_lock_saving(tarn_store *store);
+tarn_status tarn__store_lock_saving_to_write(tarn_store *store); /* TARN_READ_ONLY */
 void tarn__store_unlock_saving(tarn_store *store);
 
 /* The rest of these: locked. Whether there is a namespace of that name; at is where it is or would

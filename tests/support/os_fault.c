@@ -276,6 +276,11 @@ static int fault_lock(const struct tarn__os *os, int file, bool exclusive)
     PASS(os, OS_CALL_LOCK, inner_of(os)->lock(inner_of(os), file, exclusive));
 }
 
+static void fault_unlock(const struct tarn__os *os, int file)
+{
+    inner_of(os)->unlock(inner_of(os), file);
+}
+
 static int fault_map(const struct tarn__os *os, int file, uint64_t offset, size_t bytes,
                      bool writable, void **address)
 {
@@ -331,6 +336,7 @@ static const struct tarn__os wrapper = {
     .preallocate = fault_preallocate,
     .sync = fault_sync,
     .lock = fault_lock,
+    .unlock = fault_unlock,
     .map = fault_map,
     .unmap = fault_unmap,
     .map_write = fault_map_write,

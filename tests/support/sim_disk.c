@@ -131,6 +131,16 @@ static int sim_lock(const struct tarn__os *os, int number, bool exclusive)
     return sim_leave(disk, false, 0);
 }
 
+static void sim_unlock(const struct tarn__os *os, int number)
+{
+    struct sim_disk *disk = sim_enter(os);
+    struct sim_handle *handle = sim_handle_find(disk, number);
+
+    if (handle)
+        handle->locked = false;
+    (void)sim_leave(disk, false, 0);
+}
+
 /* --- The table ---------------------------------------------------------------------------- */
 
 static const struct tarn__os table = {
@@ -160,6 +170,7 @@ static const struct tarn__os table = {
     .preallocate = sim_preallocate,
     .sync = sim_sync,
     .lock = sim_lock,
+    .unlock = sim_unlock,
     .map = sim_map,
     .unmap = sim_unmap,
     .map_write = sim_map_write,

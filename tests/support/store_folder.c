@@ -154,8 +154,10 @@ struct tarn_buf file_read(const char *path)
 
 void file_write(const char *path, const void *bytes, size_t length)
 {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int file;
 
+    (void)unlink(path); /* it may be there; emptied instead, ext4 would write it out when closed */
+    file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
     expect_that(file >= 0);
     expect_number(length, length ? write(file, bytes, length) : 0);
     expect_that(close(file) == 0);

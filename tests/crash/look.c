@@ -1,0 +1,355 @@
+/* Looking at an open store; see the header. */
+#include "crash/look.h"
+#include "crash/disk.h"
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* ------------------------------------------------------------------------------------------
+ * Records
+ */
+
+static bool look_at_record(struct crash_store *s, const char *name, struct tarn_slice key,
+                           struct tarn_slice value, const struct world_content *content)
+{
+    uint32_t number = world_key_number(key);
+    uint8_t bytes[WORLD_VALUE_BYTES];
+    struct tarn_slice wanted;
+
+    if (number == WORLD_KEYS || content->values[number] == 0)
+        return crash_failed(s, "'%s' has a key '%.*s' that was not there", name, (int)key.length,
+                            (const char *)key.data);
+    wanted = world_value(content->values[number], bytes);
+    if (wanted.length == value.length && memcmp(wanted.data, value.data, value.length) == 0)
+        return true;
+    return crash_failed(s, "'%s' has another value at '%.*s'", name, (int)key.length,
+                        (const char *)key.data);
+}
+
+static bool look_at_content(struct crash_store *s, tarn_namespace *ns, const char *name,
+                            const struct world_content *content)
+{
+    struct tarn_slice key, value;
+    tarn_cursor *cursor;
+    unsigned wanted = 0, found = 0;
+    tarn_status status = tarn_cursor_open(ns, NULL, &cursor);
+    bool right = true;
+
+    if (status)
+        return crash_failed(s, "a cursor: %s", tarn_status_name(status));
+    while (right && !(status = tarn_cursor_next(cursor, &key, &value, NULL))) {
+        right = look_at_record(s, name, key, value, content);
+        found++;
+    }
+    tarn_cursor_close(cursor);
+    for (unsigned i = 0; i < WORLD_KEYS; i++)
+        wanted += content->values[i] != 0;
+    if (right && (status != TARN_CURSOR_END || found != wanted))
+        return crash_failed(s, "'%s' has %u keys and not %u", name, found, wanted);
+    return right;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * The catalog
+ */
+
+struct names {
+    bool there[WORLD_NAMESPACES];
+    bool other;
+};
+
+static bool take_name(void *context, struct tarn_slice name)
+{
+    struct names *names = context;
+    bool known = false;
+
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++)
+        if (strlen(world_namespace_names[i]) == name.length &&
+            memcmp(world_namespace_names[i], name.data, name.length) == 0)
+            names->there[i] = known = true;
+    names->other = names->other || !known;
+    return true;
+}
+
+static bool read_limits(tarn_namespace *ns, struct world_limits *limits)
+{
+    struct tarn_stats stats = {.size = sizeof stats};
+
+    if (tarn_namespace_stats(ns, &stats, NULL, 0))
+        return false;
+    limits->shards = stats.shards;
+    limits->lock_timeout_ms = stats.options.lock_timeout_ms;
+    limits->max_keys = stats.options.max_keys;
+    limits->max_value_size = stats.options.max_value_size;
+    limits->max_bytes = stats.options.max_bytes;
+    return true;
+}
+
+static bool same_limits(const struct world_limits *a, const struct world_limits *b)
+{
+    return a->shards == b->shards && a->lock_timeout_ms == b->lock_timeout_ms &&
+           a->max_keys == b->max_keys && a->max_value_size == b->max_value_size &&
+           a->max_bytes == b->max_bytes;
+}
+
+/* What the store says of its namespaces; the numbers are not known. */
+static bool read_catalog(struct crash_store *s, struct world_catalog *catalog)
+{
+    struct names names = {0};
+    tarn_status status = tarn_namespace_list(s->store, take_name, &names);
+
+    memset(catalog, 0, sizeof *catalog);
+    if (status || names.other)
+        return crash_failed(s, "the list of namespaces: %s",
+                            status ? tarn_status_name(status) : "one that was never made");
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++) {
+        tarn_namespace *ns;
+
+        if (!names.there[i])
+            continue;
+        status = tarn_namespace_open(s->store, tarn_slice_of(world_namespace_names[i],
+                                                             strlen(world_namespace_names[i])),
+                                     &ns);
+        if (status)
+            return crash_failed(s, "opening '%s': %s", world_namespace_names[i],
+                                tarn_status_name(status));
+        catalog->ns[i].there = read_limits(ns, &catalog->ns[i].limits);
+        tarn_namespace_close(ns);
+    }
+    return true;
+}
+
+static bool same_catalog(const struct world_catalog *a, const struct world_catalog *b)
+{
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++)
+        if (a->ns[i].there != b->ns[i].there ||
+            (a->ns[i].there && !same_limits(&a->ns[i].limits, &b->ns[i].limits)))
+            return false;
+    return true;
+}
+
+bool look_at_memory(struct crash_store *s)
+{
+    struct world_catalog found;
+    bool right = read_catalog(s, &found);
+
+    if (right && !same_catalog(&found, &s->world.now))
+        return crash_failed(s, "the namespaces in memory are not what they should be");
+    for (unsigned i = 0; i < WORLD_NAMESPACES && right; i++) {
+        const char *name = world_namespace_names[i];
+        tarn_namespace *ns;
+
+        if (!found.ns[i].there)
+            continue;
+        if (tarn_namespace_open(s->store, tarn_slice_of(name, strlen(name)), &ns))
+            return crash_failed(s, "'%s' cannot be opened", name);
+        right = look_at_content(s, ns, name, &s->world.content[i]);
+        tarn_namespace_close(ns);
+    }
+    return right;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Snapshots
+ */
+
+struct listed {
+    struct {
+        bool there;
+        tarn_status status;
+        uint64_t sequence;
+        bool whole;
+    } at[WORLD_SNAPSHOTS];
+    bool other;
+};
+
+static bool take_snapshot(void *context, const struct tarn_snapshot_info *info)
+{
+    struct listed *listed = context;
+    bool known = false;
+
+    for (unsigned i = 0; i < WORLD_SNAPSHOTS; i++) {
+        if (strlen(world_snapshot_names[i]) != info->name.length ||
+            memcmp(world_snapshot_names[i], info->name.data, info->name.length) != 0)
+            continue;
+        known = listed->at[i].there = true;
+        listed->at[i].status = info->status;
+        listed->at[i].sequence = info->sequence;
+        listed->at[i].whole = info->namespace_name.length == 0;
+    }
+    listed->other = listed->other || !known;
+    return true;
+}
+
+static uint64_t digest_of(struct sim_disk *disk, unsigned name)
+{
+    char path[64];
+    size_t length = 0;
+    uint64_t digest;
+    void *bytes;
+
+    snprintf(path, sizeof path, CRASH_FOLDER "/snapshots/%s.snapshot", world_snapshot_names[name]);
+    bytes = sim_disk_read(disk, SIM_SEEN, path, &length);
+    digest = bytes ? XXH3_64bits(bytes, length) | 1 : 0;
+    free(bytes);
+    return digest;
+}
+
+/* Loads one namespace of the snapshot under another name, and compares all of it. */
+static bool holds_namespace(struct crash_store *s, unsigned name, unsigned ns,
+                            const struct world_save *save)
+{
+    const char *snapshot = world_snapshot_names[name], *from = world_namespace_names[ns];
+    struct world_limits limits;
+    tarn_namespace *loaded;
+    char as[32];
+    tarn_status status;
+    bool right;
+
+    snprintf(as, sizeof as, "check-%s", from);
+    status = tarn_snapshot_load_namespace(s->store, tarn_slice_of(snapshot, strlen(snapshot)),
+                                          tarn_slice_of(from, strlen(from)),
+                                          tarn_slice_of(as, strlen(as)));
+    if (status != (save->ns[ns].there ? TARN_OK : TARN_NAMESPACE_NOT_FOUND))
+        return crash_failed(s, "loading '%s' of snapshot '%s': %s", from, snapshot,
+                            tarn_status_name(status));
+    if (status)
+        return true;
+    if (tarn_namespace_open(s->store, tarn_slice_of(as, strlen(as)), &loaded))
+        return crash_failed(s, "'%s' is not there after it was loaded", as);
+    right = look_at_content(s, loaded, as, &save->content[ns]);
+    if (right && (!read_limits(loaded, &limits) || !same_limits(&limits, &save->ns[ns].limits)))
+        right = crash_failed(s, "'%s' of snapshot '%s' has other options", from, snapshot);
+    tarn_namespace_close(loaded);
+    return right;
+}
+
+/* Whether the file is that save, whole: on a copy of the disk, since loading changes the store. */
+static bool holds_save(struct crash_store *s, unsigned name, const struct world_save *save)
+{
+    struct crash_store copy = {.run = s->run, .depth = s->depth};
+    const char *snapshot = world_snapshot_names[name];
+    tarn_status status;
+    bool right = true;
+
+    copy.disk = sim_disk_copy(s->disk);
+    crash_disk_prepare(copy.disk, s->run->settings->plant);
+    status = tarn__store_open(&copy.disk->os, CRASH_FOLDER, NULL, &copy.store);
+    if (!status)
+        status = tarn_snapshot_verify(copy.store, tarn_slice_of(snapshot, strlen(snapshot)));
+    if (status)
+        right = crash_failed(s, "snapshot '%s': %s: %s", snapshot, tarn_status_name(status),
+                             tarn_last_error()->message);
+    for (unsigned ns = 0; ns < WORLD_NAMESPACES && right; ns++)
+        right = holds_namespace(&copy, name, ns, save);
+    (void)tarn_close(copy.store); /* nothing is pinned */
+    sim_disk_free(copy.disk);
+    return right;
+}
+
+/* Which of the saves that may have this name it is. */
+static bool recognise(struct crash_store *s, unsigned name, const struct listed *listed,
+                      uint32_t *found)
+{
+    uint64_t digest = digest_of(s->disk, name);
+
+    for (size_t i = s->world.snapshot_count[name]; i-- > 0;) {
+        uint32_t place = s->world.snapshots[name][i];
+        struct world_save *save = world_save_at(&s->world, place);
+
+        *found = place;
+        if (place == 0 || save->whole != listed->at[name].whole ||
+            (save->sequence && save->sequence != listed->at[name].sequence))
+            continue;
+        if (save->digest == digest)
+            return true;
+        if (save->digest || !holds_save(s, name, save)) {
+            if (s->run->report->failed)
+                return false;
+            continue;
+        }
+        save = world_save_at(&s->world, place);
+        save->digest = digest;
+        save->sequence = listed->at[name].sequence;
+        return true;
+    }
+    return crash_failed(s, "snapshot '%s' is none of those that may be there",
+                        world_snapshot_names[name]);
+}
+
+static bool may_be_absent(const struct world *world, unsigned name)
+{
+    for (size_t i = 0; i < world->snapshot_count[name]; i++)
+        if (world->snapshots[name][i] == 0)
+            return true;
+    return false;
+}
+
+static bool look_at_snapshots(struct crash_store *s, uint32_t found[WORLD_SNAPSHOTS])
+{
+    struct listed listed = {0};
+    tarn_status status = tarn_snapshot_list(s->store, take_snapshot, &listed);
+
+    if (status || listed.other)
+        return crash_failed(s, "the list of snapshots: %s",
+                            status ? tarn_status_name(status) : "one that was never made");
+    for (unsigned i = 0; i < WORLD_SNAPSHOTS; i++) {
+        found[i] = 0;
+        if (!listed.at[i].there) {
+            if (!may_be_absent(&s->world, i))
+                return crash_failed(s, "snapshot '%s' is lost", world_snapshot_names[i]);
+            continue;
+        }
+        if (listed.at[i].status)
+            return crash_failed(s, "the head of snapshot '%s': %s", world_snapshot_names[i],
+                                tarn_status_name(listed.at[i].status));
+        if (!recognise(s, i, &listed, &found[i]))
+            return false;
+    }
+    return true;
+}
+
+bool look_at_disk(struct crash_store *s, size_t *catalog, uint32_t found[WORLD_SNAPSHOTS])
+{
+    struct world_catalog there;
+
+    if (!read_catalog(s, &there))
+        return false;
+    for (*catalog = s->world.catalog_count; *catalog > 0;)
+        if (same_catalog(&there, &s->world.catalogs[--*catalog]))
+            return look_at_snapshots(s, found);
+    return crash_failed(s, "the catalog is none of those that may be there");
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Remains
+ */
+
+static bool take_remains(void *context, const char *name)
+{
+    const char **remains = context;
+    size_t length = strlen(name);
+    bool known = strcmp(name, "lock") == 0 || strcmp(name, "catalog") == 0 ||
+                 strcmp(name, "snapshots") == 0 ||
+                 (length > 9 && strcmp(name + length - 9, ".snapshot") == 0);
+
+    if (!known)
+        *remains = strncmp(name, ".new-", 5) == 0 ? "a snapshot that was being written"
+                   : strcmp(name, "catalog.new") == 0 ? "catalog.new"
+                                                      : "a file of another name";
+    return true;
+}
+
+bool look_for_remains(struct crash_store *s)
+{
+    const char *remains = NULL;
+
+    if (!sim_disk_list(s->disk, SIM_SEEN, CRASH_FOLDER, take_remains, &remains) ||
+        !sim_disk_list(s->disk, SIM_SEEN, CRASH_FOLDER "/snapshots", take_remains, &remains))
+        return crash_failed(s, "the store's folder is not there");
+    if (remains)
+        return crash_failed(s, "an opening left %s", remains);
+    return true;
+}
