@@ -249,28 +249,29 @@ static bool holds_save(struct crash_store *s, unsigned name, const struct world_
     return right;
 }
 
-/* Which of the saves that may have this name it is. */
+/* Which of the saves that may have this name it is: one whose file is known, or else one whose
+ * content is that of the file. */
 static bool recognise(struct crash_store *s, unsigned name, const struct listed *listed,
                       uint32_t *found)
 {
     uint64_t digest = digest_of(s->disk, name);
+    const uint32_t *places = s->world.snapshots[name];
+    size_t count = s->world.snapshot_count[name];
 
-    for (size_t i = s->world.snapshot_count[name]; i-- > 0;) {
-        uint32_t place = s->world.snapshots[name][i];
-        struct world_save *save = world_save_at(&s->world, place);
+    for (size_t i = 0; i < count; i++) {
+        *found = places[i];
+        if (*found && world_save_at(&s->world, *found)->digest == digest)
+            return true;
+    }
+    for (size_t i = count; i-- > 0;) {
+        struct world_save *save = world_save_at(&s->world, places[i]);
 
-        *found = place;
-        if (place == 0 || save->whole != listed->at[name].whole ||
+        *found = places[i];
+        if (*found == 0 || save->digest || save->whole != listed->at[name].whole ||
             (save->sequence && save->sequence != listed->at[name].sequence))
             continue;
-        if (save->digest == digest)
-            return true;
-        if (save->digest || !holds_save(s, name, save)) {
-            if (s->run->report->failed)
-                return false;
-            continue;
-        }
-        save = world_save_at(&s->world, place);
+        if (!holds_save(s, name, save))
+            return false;
         save->digest = digest;
         save->sequence = listed->at[name].sequence;
         return true;

@@ -366,7 +366,7 @@ size_t crash_shrink(const struct crash_settings *settings, struct step *steps, s
 
     if (crash_run(&bounded, steps, count, &report))
         return count;
-    bounded.states_max = 2 * report.states + 1000;
+    bounded.states_max = 2 * report.states + 200;
     for (size_t length = count / 2 ? count / 2 : 1; length > 0; length /= 2) {
         for (size_t from = 0; from + length <= count;) {
             if (!fails_without(&bounded, steps, count, from, length)) {
