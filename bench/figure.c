@@ -66,7 +66,8 @@ struct figure *figure_list_add(struct figure_list *list, enum operation_id opera
     figure->unit = figure->operation->unit;
     figure->keys = keys;
     figure->value_bytes = value_bytes;
-    figure->has_goal = figure->operation->goal_keys == 0 || figure->operation->goal_keys == keys;
+    figure->has_goal = figure->operation->goal > 0 &&
+                       (figure->operation->goal_keys == 0 || figure->operation->goal_keys == keys);
     return figure;
 }
 

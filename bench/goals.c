@@ -35,6 +35,18 @@ const struct operation operation_list[OPERATION_COUNT] = {
      "B/key", 44, GOAL_KEYS, false},
     {OPERATION_NAMESPACES, "namespaces", "10,000 empty namespaces", FORM_ABSOLUTE, "MB", 100, 0,
      false},
+    {OPERATION_SNAPSHOT_SAVE, "snapshot_save", "snapshot, save into the page cache", FORM_ABSOLUTE,
+     "s", 0.25, GOAL_KEYS, false},
+    {OPERATION_SNAPSHOT_SAVE_SYNCED, "snapshot_save_synced", "snapshot, save until durable",
+     FORM_ABSOLUTE, "s", 0.4, GOAL_KEYS, false},
+    {OPERATION_SNAPSHOT_LOAD, "snapshot_load", "snapshot, load", FORM_ABSOLUTE, "s", 0.4, GOAL_KEYS,
+     false},
+    {OPERATION_SNAPSHOT_WRITERS, "snapshot_writers", "snapshot, sets while saves run",
+     FORM_THROUGHPUT_TO_OWN, "ratio", 0.6, GOAL_KEYS, false},
+    {OPERATION_SNAPSHOT_PAUSE, "snapshot_pause", "snapshot, pause of writers", FORM_ABSOLUTE, "ms",
+     1, GOAL_KEYS, true},
+    {OPERATION_SNAPSHOT_MEMORY, "snapshot_memory", "snapshot, memory of a save", FORM_ABSOLUTE,
+     "MB", 0, GOAL_KEYS, false},
 };
 
 bool operation_more_is_better(const struct operation *operation)

@@ -27,6 +27,12 @@ enum operation_id {
     OPERATION_MEMORY_LOADED,
     OPERATION_MEMORY_OVERWRITTEN,
     OPERATION_NAMESPACES,
+    OPERATION_SNAPSHOT_SAVE,
+    OPERATION_SNAPSHOT_SAVE_SYNCED,
+    OPERATION_SNAPSHOT_LOAD,
+    OPERATION_SNAPSHOT_WRITERS,
+    OPERATION_SNAPSHOT_PAUSE,
+    OPERATION_SNAPSHOT_MEMORY,
     OPERATION_COUNT,
 };
 
@@ -35,7 +41,7 @@ enum figure_form {
     FORM_TIME_TO_PEER,       /* tarn's time / the better peer's: small is good */
     FORM_THROUGHPUT_TO_PEER, /* tarn's throughput / the better peer's: large is good */
     FORM_TIME_TO_OWN,        /* tarn's time / tarn's time of what it is compared with */
-    FORM_THROUGHPUT_TO_OWN,  /* tarn's throughput / that of one thread */
+    FORM_THROUGHPUT_TO_OWN,  /* tarn's throughput / that of what it is compared with */
     FORM_ABSOLUTE,           /* in the operation's unit: small is good */
 };
 
@@ -45,7 +51,7 @@ struct operation {
     const char *title;
     enum figure_form form;
     const char *unit;    /* of the judged number */
-    double goal;         /* at most, or at least where throughputs are divided */
+    double goal;         /* at most, or at least where throughputs are divided; 0: none */
     uint32_t goal_keys;  /* the size that the goal is for; 0: every size */
     bool judged_by_most; /* by the largest round, not by the median: "none over" */
 };

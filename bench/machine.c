@@ -9,6 +9,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "folder.h"
+
 /* The first line of a file that begins with prefix, from the first character after it that is
  * neither blank nor colon, without its end. Leaves text alone if there is none. */
 static void read_line(const char *path, const char *prefix, char *text, size_t text_size)
@@ -41,6 +43,7 @@ void machine_read(struct machine *machine)
         (void)snprintf(machine->kernel, sizeof machine->kernel, "%.40s %.80s", system.sysname,
                        system.release);
     }
+    (void)snprintf(machine->file_system, sizeof machine->file_system, "%s", folder_file_system());
     machine->cores = sysconf(_SC_NPROCESSORS_ONLN);
     machine->memory_gib =
         (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1024.0 * 1024 * 1024);

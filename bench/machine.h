@@ -7,7 +7,8 @@
 struct machine {
     char cpu_model[128];
     char kernel[128];
-    char huge_pages[64]; /* the system's setting for transparent huge pages */
+    char huge_pages[64];  /* the system's setting for transparent huge pages */
+    char file_system[16]; /* where temporary folders are: see folder.h */
     long cores;
     double memory_gib;
     double load_average; /* over the last minute, when the program began */

@@ -9,6 +9,8 @@
  *   comparison           all stores at the same work, in alternation
  *   growth               the time of single inserts
  *   memory, memory_child bytes per key, in processes of their own
+ *   snapshots            saving and loading, and what it costs those who write meanwhile
+ *   snapshot_*           the store and the thread that writes; folder: where that store lives
  *   figure, report*      what was measured, as a table and as JSON
  */
 #include <stdlib.h>
@@ -22,6 +24,7 @@
 #include "options.h"
 #include "plan.h"
 #include "report.h"
+#include "snapshots.h"
 
 int main(int argument_count, char **arguments)
 {
@@ -38,6 +41,7 @@ int main(int argument_count, char **arguments)
     }
     growth_run(&plan, &list);
     memory_run(&plan, &list);
+    snapshots_run(&plan, &list);
     report_print(&plan, &machine, &list);
     if (plan.json_path != NULL) {
         report_write_json(plan.json_path, &plan, &machine, &list);

@@ -18,7 +18,7 @@ struct plan {
     size_t rounds;
     bool selected[OPERATION_COUNT];
     uint32_t growth_keys;
-    uint32_t memory_keys;
+    uint32_t memory_keys;  /* snapshots are of as many */
     const char *json_path; /* NULL: no JSON */
 };
 

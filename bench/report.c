@@ -87,15 +87,47 @@ static void print_compared(const struct figure *figure)
     print_goal(figure);
 }
 
-static void print_absolute(const struct figure *figure)
+/* A time in seconds is a small number, a size a large one. */
+static int decimals_of(const char *unit)
 {
+    if (strcmp(unit, "s") == 0 || strcmp(unit, "ms") == 0) {
+        return 3;
+    }
+    return strcmp(unit, "ratio") == 0 ? 2 : 1;
+}
+
+/* The heads of the figures that no other store is compared with. */
+static void print_own_head(const struct figure *figure, const struct machine *machine)
+{
+    char title[64] = "growth, memory";
+    char keys[16];
+    if (figure->operation->id >= OPERATION_SNAPSHOT_SAVE) {
+        (void)snprintf(title, sizeof title, "snapshots of %s keys, on %s",
+                       grouped(figure->keys, keys), machine->file_system);
+    }
+    printf("\n%-60s %24s\n", title, "median [least most]");
+}
+
+/* Of one of them; what its ratio was formed from stands below. */
+static void print_own(const struct figure *figure)
+{
+    static const char *const names[] = {"that", "without"};
+    static const enum subject_id ids[] = {SUBJECT_TARN, SUBJECT_OWN};
     char title[128];
     (void)snprintf(title, sizeof title, "%s%s%s", figure->operation->title,
                    figure->detail[0] == '\0' ? "" : ": ", figure->detail);
     printf("%-60s", title);
-    print_cell(&figure->result, 1, 24);
+    print_cell(&figure->result, decimals_of(figure->unit), 24);
     printf(" %-7s", figure->unit);
     print_goal(figure);
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        if (figure->times[ids[i]].count > 0) {
+            (void)snprintf(title, sizeof title, "%s: %s", figure->operation->title, names[i]);
+            printf("%-60s", title);
+            print_cell(&figure->times[ids[i]], 1, 24);
+            printf(" ns\n");
+        }
+    }
 }
 
 static void print_explanation(void)
@@ -122,22 +154,40 @@ static void print_machine(const struct plan *plan, const struct machine *machine
     printf("%zu rounds; load average at the start %.2f\n", plan->rounds, machine->load_average);
 }
 
+/* What the figures that no other store is compared with mean. */
+static void print_own_explanation(const struct plan *plan)
+{
+    if (plan->selected[OPERATION_GROWTH_WALL] || plan->selected[OPERATION_GROWTH_CPU]) {
+        printf(
+            "\nThe longest insert is judged by the worst round. \"machine alone\": the same clocks "
+            "around plain\narithmetic, without a store.\n");
+    }
+    if (plan->selected[OPERATION_SNAPSHOT_WRITERS] || plan->selected[OPERATION_SNAPSHOT_PAUSE]) {
+        printf(
+            "\nWhile saves run: one after another, each until it is durable, and one thread "
+            "overwrites keys. The pause\nis judged by the worst of all saves. The longest set is "
+            "wall time: without saves it is what the\nmachine adds.\n");
+    }
+}
+
 void report_print(const struct plan *plan, const struct machine *machine,
                   const struct figure_list *list)
 {
-    uint32_t keys = 0; /* of the table that is being printed */
+    uint32_t keys = 0;                                    /* of the table that is being printed */
+    enum operation_id section = OPERATION_COMPARED_COUNT; /* the first that has no head yet */
     bool compared = false;
-    bool absolute = false;
     console_progress_end();
     print_machine(plan, machine);
     for (size_t i = 0; i < list->count; i++) {
         const struct figure *figure = &list->figures[i];
-        if (figure->operation->form == FORM_ABSOLUTE) {
-            if (!absolute) {
-                printf("\n%-60s %24s\n", "growth, memory", "median [least most]");
+        if (figure->operation->id >= OPERATION_COMPARED_COUNT) {
+            if (figure->operation->id >= section) {
+                print_own_head(figure, machine);
+                section = figure->operation->id >= OPERATION_SNAPSHOT_SAVE
+                              ? OPERATION_COUNT
+                              : OPERATION_SNAPSHOT_SAVE;
             }
-            absolute = true;
-            print_absolute(figure);
+            print_own(figure);
             continue;
         }
         if (!compared || figure->keys != keys) {
@@ -147,11 +197,7 @@ void report_print(const struct plan *plan, const struct machine *machine,
         keys = figure->keys;
         print_compared(figure);
     }
-    if (plan->selected[OPERATION_GROWTH_WALL] || plan->selected[OPERATION_GROWTH_CPU]) {
-        printf(
-            "\nThe longest insert is judged by the worst round. \"machine alone\": the same clocks "
-            "around plain\narithmetic, without a store.\n");
-    }
+    print_own_explanation(plan);
     if (compared) {
         print_explanation();
     }

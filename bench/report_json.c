@@ -1,7 +1,7 @@
 /*
  * The figures as JSON: see report.h. One object:
  *
- *   machine    cpu_model, kernel, huge_pages, cores, memory_gib, load_average
+ *   machine    cpu_model, kernel, huge_pages, file_system, cores, memory_gib, load_average
  *   versions   tarn, tkrzw, unordered_map, compiler
  *   parameters rounds, sizes, key_bytes, value_bytes, growth_keys, memory_keys
  *   figures    an array; each with operation, detail, keys, value_bytes, unit, result, and where
@@ -75,6 +75,7 @@ static void write_head(FILE *file, const struct plan *plan, const struct machine
     write_string(file, "cpu_model", machine->cpu_model, ", ");
     write_string(file, "kernel", machine->kernel, ", ");
     write_string(file, "huge_pages", machine->huge_pages, ", ");
+    write_string(file, "file_system", machine->file_system, ", ");
     fprintf(file, "\"cores\": %ld, \"memory_gib\": %.2f, \"load_average\": %.2f},\n",
             machine->cores, machine->memory_gib, machine->load_average);
     fprintf(file, "  \"versions\": {");

@@ -118,9 +118,12 @@ tarn_status tarn__autosave_restore(tarn_store *store, tarn_namespace *ns,
 
 tarn_status tarn__autosave_open(tarn_store *store, const struct tarn_autosave_options *options)
 {
-    return tarn_autosave_set(store, tarn_slice_of("", 0), options) || tarn_autosave_start_all(store)
-               ? tarn_last_error()->status
-               : TARN_OK;
+    struct tarn_slice whole_store = tarn_slice_of("", 0);
+    tarn_status status = tarn_autosave_set(store, whole_store, options);
+
+    if (!status && !store->autosave.settings.enabled)
+        status = tarn_autosave_start(store, whole_store);
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------

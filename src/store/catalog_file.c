@@ -27,13 +27,24 @@ static tarn_status read_all(struct tarn__file *file, struct tarn_buf *bytes)
     return status;
 }
 
+/* What a crash has left of a change. */
+static tarn_status remove_new(const struct tarn__folder *folder)
+{
+    tarn_status status =
+        folder->read_only ? TARN_OK : tarn__file_unlink(folder->top, CATALOG_NEW);
+
+    return tarn__failed_with(status, ENOENT) ? TARN_OK : status;
+}
+
 tarn_status tarn__catalog_file_read(const struct tarn__folder *folder,
                                     struct tarn__catalog *catalog, bool *found)
 {
     struct tarn_buf bytes = {0};
     struct tarn__file *file;
-    tarn_status status = tarn__file_open(folder->top, CATALOG, TARN__OPEN_READ, &file);
+    tarn_status status = remove_new(folder);
 
+    if (!status)
+        status = tarn__file_open(folder->top, CATALOG, TARN__OPEN_READ, &file);
     if (tarn__failed_with(status, ENOENT)) {
         *found = false;
         return TARN_OK;

@@ -101,6 +101,15 @@ static tarn_status open_snapshots(struct tarn__folder *folder)
     return status;
 }
 
+/* Who made, renamed or removed a name may have been killed before it was durable: what is seen here
+ * must not be gone after the next crash, since later changes rest on it. */
+static tarn_status make_names_durable(const struct tarn__folder *folder)
+{
+    tarn_status status = tarn__directory_sync(folder->snapshots);
+
+    return status ? status : tarn__directory_sync(folder->top);
+}
+
 tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os *os,
                               const char *path, bool read_only)
 {
@@ -113,6 +122,8 @@ tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os
         status = open_lock(folder);
     if (!status)
         status = open_snapshots(folder);
+    if (!status && !read_only)
+        status = make_names_durable(folder);
     if (status)
         tarn__folder_close(folder);
     return status;

@@ -114,9 +114,12 @@ tarn_status tarn__store_begin_folder(tarn_store *store)
     struct tarn__snapshot_entries all = {0};
     tarn_status status = tarn__snapshots_look(store, &all);
 
-    if (!status && (all.count || store->folder.read_only))
+    if (!status && all.count)
         status = tarn__fail(TARN_CORRUPT, "'%s' has no catalog, but %zu snapshots",
                             tarn__directory_path(store->folder.top), all.count);
+    else if (!status && store->folder.read_only) /* its first opening did not get to its end */
+        status = tarn__fail(TARN_IO, "'%s' has no catalog: there is no store yet",
+                            tarn__directory_path(store->folder.top));
     tarn__snapshots_release(&all);
     if (!status)
         status = os->random_bytes(os, store->identity, sizeof store->identity);

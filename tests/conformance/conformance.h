@@ -44,6 +44,7 @@ extern const struct conformance_topic topic_snapshots;
 extern const struct conformance_topic topic_autosave;
 extern const struct conformance_topic topic_snapshot_loads;
 extern const struct conformance_topic topic_snapshot_openings;
+extern const struct conformance_topic topic_snapshot_cuts;
 extern const struct conformance_topic topic_snapshot_damage;
 extern const struct conformance_topic topic_snapshot_threads;
 

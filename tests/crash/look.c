@@ -109,9 +109,9 @@ static bool read_catalog(struct crash_store *s, struct world_catalog *catalog)
 
         if (!names.there[i])
             continue;
-        status = tarn_namespace_open(s->store, tarn_slice_of(world_namespace_names[i],
-                                                             strlen(world_namespace_names[i])),
-                                     &ns);
+        status = tarn_namespace_open(
+            s->store, tarn_slice_of(world_namespace_names[i], strlen(world_namespace_names[i])),
+            &ns);
         if (status)
             return crash_failed(s, "opening '%s': %s", world_namespace_names[i],
                                 tarn_status_name(status));
@@ -337,7 +337,7 @@ static bool take_remains(void *context, const char *name)
                  (length > 9 && strcmp(name + length - 9, ".snapshot") == 0);
 
     if (!known)
-        *remains = strncmp(name, ".new-", 5) == 0 ? "a snapshot that was being written"
+        *remains = strncmp(name, ".new-", 5) == 0     ? "a snapshot that was being written"
                    : strcmp(name, "catalog.new") == 0 ? "catalog.new"
                                                       : "a file of another name";
     return true;

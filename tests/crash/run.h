@@ -6,8 +6,8 @@
  *     crash_run(&settings, steps, count, &report);
  *
  * A recovered store is looked at (look.h), and then has to take a new namespace, writes and a save,
- * and to be reopened twice. For some of the states the recovery and these steps suffer crashes, too.
- * The state of the disk that a killed process leaves is judged as well, for some operations.
+ * and to be reopened twice. For some of the states the recovery and these steps suffer crashes,
+ * too. The state of the disk that a killed process leaves is judged as well, for some operations.
  *
  * One thread. Nothing here jumps: a check that fails is told in the report, and ends the run.
  */
@@ -21,8 +21,8 @@
 
 struct crash_settings {
     uint64_t seed;
-    uint64_t states_max;              /* the run ends after so many states; 0: no bound */
-    void (*plant)(struct sim_disk *); /* changes the table of each disk; NULL: nothing */
+    uint64_t states_max;               /* the run ends after so many states; 0: no bound */
+    void (*plant)(struct sim_disk *);  /* changes the table of each disk; NULL: nothing */
     const struct os_fault_plan *fault; /* calls that fail; NULL: none */
     uint64_t failing_sync;             /* the one that fails, from 1; 0: none */
     enum sim_sync_failure sync_failure;
@@ -30,9 +30,9 @@ struct crash_settings {
 };
 
 struct crash_report {
-    uint64_t states;        /* opened and judged, those of recoveries included */
-    uint64_t operations;    /* of the disk, in the steps alone */
-    uint64_t fired;         /* calls that failed */
+    uint64_t states;     /* opened and judged, those of recoveries included */
+    uint64_t operations; /* of the disk, in the steps alone */
+    uint64_t fired;      /* calls that failed */
     bool failed;
     char failure[2000];
 };

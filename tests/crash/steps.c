@@ -16,9 +16,10 @@ static uint64_t random_next(uint64_t *state)
 
 /* How often each kind is made, of 100. */
 static const uint8_t shares[STEP_KINDS] = {
-    [STEP_CREATE] = 10, [STEP_DROP] = 5,  [STEP_CONFIGURE] = 4, [STEP_RESIZE] = 3,
-    [STEP_SET] = 20,    [STEP_DELETE] = 6, [STEP_BATCH] = 10,   [STEP_CLEAR] = 2,
-    [STEP_SAVE] = 10,   [STEP_SAVE_NAMESPACE] = 10, [STEP_LOAD] = 4, [STEP_LOAD_NAMESPACE] = 3,
+    [STEP_CREATE] = 10,         [STEP_DROP] = 5,   [STEP_CONFIGURE] = 4,
+    [STEP_RESIZE] = 3,          [STEP_SET] = 20,   [STEP_DELETE] = 6,
+    [STEP_BATCH] = 10,          [STEP_CLEAR] = 2,  [STEP_SAVE] = 10,
+    [STEP_SAVE_NAMESPACE] = 10, [STEP_LOAD] = 4,   [STEP_LOAD_NAMESPACE] = 3,
     [STEP_DELETE_SNAPSHOT] = 5, [STEP_REOPEN] = 6, [STEP_CLOCK] = 2,
 };
 
@@ -43,9 +44,9 @@ void steps_make(uint64_t seed, struct step *steps, size_t count)
 void step_print(const struct step *step, FILE *stream)
 {
     static const char *const names[STEP_KINDS] = {
-        "create",         "drop", "configure",      "resize",          "set",
-        "delete",         "batch", "clear",         "save the store",  "save",
-        "load the store", "load", "delete snapshot", "reopen",         "set the clock",
+        "create",         "drop",  "configure",       "resize",         "set",
+        "delete",         "batch", "clear",           "save the store", "save",
+        "load the store", "load",  "delete snapshot", "reopen",         "set the clock",
     };
     static const char *const loads[] = {"nothing", "newest", "newest whole"};
     const char *ns = world_namespace_names[step->ns];
@@ -325,7 +326,8 @@ static bool do_delete_snapshot(struct crash_store *s, const struct step *step)
         return false;
     /* Of any other failure tarn.h does not say that nothing was deleted. */
     world_snapshot_ends(&s->world, step->snapshot, 0,
-                        status && status != TARN_SNAPSHOT_NOT_FOUND ? TARN_OUTCOME_UNKNOWN : status);
+                        status && status != TARN_SNAPSHOT_NOT_FOUND ? TARN_OUTCOME_UNKNOWN
+                                                                    : status);
     return true;
 }
 
@@ -333,8 +335,7 @@ static bool do_delete_snapshot(struct crash_store *s, const struct step *step)
 static bool plan_load(struct crash_store *s, const struct step *step, bool one,
                       struct world_catalog *next, struct world_content *content)
 {
-    const struct world_save *save =
-        world_save_at(&s->world, s->world.snapshots[step->snapshot][0]);
+    const struct world_save *save = world_save_at(&s->world, s->world.snapshots[step->snapshot][0]);
     bool changes = false;
 
     *next = s->world.now;
@@ -356,8 +357,7 @@ static bool plan_load(struct crash_store *s, const struct step *step, bool one,
 
 static bool do_load(struct crash_store *s, const struct step *step, bool one)
 {
-    const struct world_save *save =
-        world_save_at(&s->world, s->world.snapshots[step->snapshot][0]);
+    const struct world_save *save = world_save_at(&s->world, s->world.snapshots[step->snapshot][0]);
     struct world_content content[WORLD_NAMESPACES];
     struct world_catalog next;
     tarn_status wanted = TARN_OK, status;
