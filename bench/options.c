@@ -55,7 +55,7 @@ static const char help_end[] =
     "Snapshots are written into a temporary folder in TMPDIR or in the current directory, on a "
     "disk "
     "if\n"
-    "one of them is; it takes some 400 MB for 1000000 keys, and is removed at the end.\n"
+    "one of them is; it takes some 250 MB for 1000000 keys, and is removed at the end.\n"
     "\n"
     "A machine that does something else at the same time disturbs figures with two threads and "
     "the\n"

@@ -111,7 +111,7 @@ static void print_own_head(const struct figure *figure, const struct machine *ma
 /* Of one of them; what its ratio was formed from stands below. */
 static void print_own(const struct figure *figure)
 {
-    static const char *const names[] = {"that", "without"};
+    static const char *const names[] = {"time of one", "time of one without saves"};
     static const enum subject_id ids[] = {SUBJECT_TARN, SUBJECT_OWN};
     char title[128];
     (void)snprintf(title, sizeof title, "%s%s%s", figure->operation->title,

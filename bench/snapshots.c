@@ -47,9 +47,9 @@ static const struct {
     [RESULT_WRITERS] = {OPERATION_SNAPSHOT_WRITERS, "", true},
     [RESULT_PAUSE] = {OPERATION_SNAPSHOT_PAUSE, "longest at the cut", true},
     [RESULT_SET_SAVING] = {OPERATION_SNAPSHOT_PAUSE, "longest set while saves run", false},
-    [RESULT_SET_ALONE] = {OPERATION_SNAPSHOT_PAUSE, "longest set without", false},
-    [RESULT_MEMORY_MOST] = {OPERATION_SNAPSHOT_MEMORY, "most, beyond before", false},
-    [RESULT_MEMORY_AFTER] = {OPERATION_SNAPSHOT_MEMORY, "after, beyond before", false},
+    [RESULT_SET_ALONE] = {OPERATION_SNAPSHOT_PAUSE, "longest set without saves", false},
+    [RESULT_MEMORY_MOST] = {OPERATION_SNAPSHOT_MEMORY, "growth at its peak", false},
+    [RESULT_MEMORY_AFTER] = {OPERATION_SNAPSHOT_MEMORY, "growth after it", false},
 };
 
 struct run {

@@ -403,7 +403,9 @@ TARN_API tarn_status tarn_snapshot_save_namespace(tarn_namespace *ns, struct tar
  * TARN_TOO_MANY_NAMESPACES. Other namespaces stay as they are. The whole file is verified first:
  * TARN_CORRUPT, TARN_UNSUPPORTED_VERSION, with file and offset; then, as with every failure,
  * nothing has changed. Needs memory for both states until it is done. Pins and cursors keep what
- * they hold.
+ * they hold. What is loaded is in memory, like what is written: the next opening finds what was
+ * saved after it. A file that was copied from another store's folder can be loaded by its name,
+ * too; openings look at the store's own alone.
  */
 TARN_API tarn_status tarn_snapshot_load(tarn_store *store, struct tarn_slice name);
 

@@ -152,16 +152,14 @@ static bool may_prepare(tarn_namespace *ns, const struct tarn__ahead *ahead)
 }
 
 /* A write costs two trips to memory, to the bucket and to the record that is there. The first one
- * is begun here, then the new record is made, then the second one is begun. Inside. */
+ * is begun here, then the new record is made, then the second one is begun. clears was read before
+ * the index: if it is still the same under the lock, so is the index. Inside. */
 static void work_ahead(tarn_namespace *ns, struct tarn__index *index, uint64_t hash,
-                       struct tarn__ahead *ahead)
+                       uint32_t clears, struct tarn__ahead *ahead)
 {
-    uint32_t clears;
-
     tarn__sight_begin(index, hash, &ahead->sight);
     if (!ahead->sight.line)
         return;
-    clears = atomic_load_explicit(&ns->clears, memory_order_acquire);
     if (clears != ahead->clears)
         ahead->write.location = 0; /* prepared in an earlier round, and gone with a clear since */
     ahead->clears = clears;
@@ -196,11 +194,12 @@ tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, bool may_insert,
     for (;;) {
         struct tarn__section *section = tarn__epoch_enter(&ns->environment->epoch);
         bool usable = tarn__namespace_usable(ns);
+        uint32_t clears = atomic_load_explicit(&ns->clears, memory_order_acquire);
         struct tarn__shard *shard = usable ? shard_now(ns, hash, held) : NULL;
         tarn_status status;
 
         if (shard && ahead)
-            work_ahead(ns, held->index, hash, ahead);
+            work_ahead(ns, held->index, hash, clears, ahead);
         tarn__epoch_leave(section);
         if (!usable)
             return tarn__namespace_not_open(ns);

@@ -30,8 +30,7 @@ static tarn_status read_all(struct tarn__file *file, struct tarn_buf *bytes)
 /* What a crash has left of a change. */
 static tarn_status remove_new(const struct tarn__folder *folder)
 {
-    tarn_status status =
-        folder->read_only ? TARN_OK : tarn__file_unlink(folder->top, CATALOG_NEW);
+    tarn_status status = folder->read_only ? TARN_OK : tarn__file_unlink(folder->top, CATALOG_NEW);
 
     return tarn__failed_with(status, ENOENT) ? TARN_OK : status;
 }

@@ -4,6 +4,7 @@
  * Until that moment anything may fail, and nothing has changed.
  */
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 #include "format/name.h"
 #include "namespace/fill.h"
@@ -43,7 +44,8 @@ static bool is_wanted(const struct load *load, const struct tarn__snapshot_names
         return true;
     if (plan->wanted) /* a namespace that was dropped and made again is another one */
         return tarn__store_find(load->store, *name, &at) && plan->wanted[at] &&
-               load->store->namespaces[at]->number == ns->number;
+               (load->store->namespaces[at]->number == ns->number ||
+                TARN__PLANTED(TARN__PLANT_SUCCESSOR));
     if (tarn__name_compare(*name, plan->from) != 0)
         return false;
     if (plan->as.length)

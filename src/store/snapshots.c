@@ -1,6 +1,7 @@
 /* The snapshots of a store; see the header. */
 #include "store/snapshots.h"
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 
 #include <errno.h>
@@ -73,6 +74,10 @@ static int by_falling_sequence(const void *left, const void *right)
 {
     const struct tarn__snapshot_entry *a = left, *b = right;
 
+    if (TARN__PLANTED(TARN__PLANT_NEWEST_BY_NAME))
+        return strcmp(a->file_name, b->file_name);
+    if (TARN__PLANTED(TARN__PLANT_NEWEST_BY_CLOCK) && a->head.clock_ns != b->head.clock_ns)
+        return a->head.clock_ns < b->head.clock_ns ? 1 : -1;
     if (a->head.sequence != b->head.sequence)
         return a->head.sequence < b->head.sequence ? 1 : -1;
     return strcmp(b->file_name, a->file_name); /* of autosaves, the later one first */
@@ -158,7 +163,8 @@ static bool may_hold(const tarn_store *store, const struct tarn__snapshot_entry 
 {
     if (entry->status || memcmp(entry->head.store, store->identity, sizeof store->identity) != 0)
         return false;
-    return entry->head.scope == TARN__SCOPE_STORE || entry->ns.number == ns->number;
+    return entry->head.scope == TARN__SCOPE_STORE || entry->ns.number == ns->number ||
+           TARN__PLANTED(TARN__PLANT_SUCCESSOR);
 }
 
 static void tell_passed_over(tarn_store *store, const struct tarn__snapshot_entry *entry,
@@ -250,7 +256,7 @@ tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
     if (!status)
         status = tarn__snapshots_look(store, &all);
     for (size_t i = 0; i < all.count && !status; i++)
-        if (!all.entries[i].status)
+        if (!all.entries[i].status && !TARN__PLANTED(TARN__PLANT_SEQUENCE_NOT_RAISED))
             tarn__store_raise_sequence(store, all.entries[i].head.sequence);
     if (!status && load == TARN_LOAD_NEWEST)
         status = check_heads(store, &all);

@@ -6,6 +6,7 @@
  */
 #include "store/store.h"
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 #include "store/autosave.h"
 #include "store/catalog_file.h"
@@ -158,7 +159,8 @@ static tarn_status make_namespaces(tarn_store *store, const struct tarn__catalog
         tarn__store_add(store, ns);
         status = tarn__autosave_restore(store, ns, &entry->autosave);
     }
-    store->next_number = catalog->next_number;
+    if (!TARN__PLANTED(TARN__PLANT_NUMBERS_BEGIN_ANEW))
+        store->next_number = catalog->next_number;
     return status;
 }
 

@@ -14,9 +14,15 @@
 void crash_disk_prepare(struct sim_disk *disk, void (*plant)(struct sim_disk *disk));
 
 /* Mistakes of the order of operations, for `plant`. */
+enum disk_plant_kind {
+    DISK_PLANT_CRASH, /* shows when the power goes */
+    DISK_PLANT_SYNC,  /* shows when a sync fails */
+};
+
 struct disk_plant {
     const char *name;
     void (*plant)(struct sim_disk *disk);
+    enum disk_plant_kind kind;
 };
 extern const struct disk_plant disk_plants[];
 extern const size_t disk_plant_count;

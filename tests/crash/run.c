@@ -93,6 +93,10 @@ bool crash_store_open(struct crash_store *s, enum tarn_load load)
     bool right;
 
     suspend_faults(s);
+    if (status && sim_disk_sync_failures(s->disk)) {
+        s->store = NULL; /* after this the cache cannot be trusted: the steps are over */
+        return true;
+    }
     if (status && s->tolerant) /* then it works once nothing fails any more */
         status = open_once(s, load, false);
     if (status) {
@@ -284,6 +288,11 @@ static void after_operation(void *context, struct sim_disk *disk, uint64_t opera
  * The steps
  */
 
+static bool has_fired(struct crash_store *s)
+{
+    return sim_disk_sync_failures(s->disk) || (s->fault && os_fault_fired(s->fault));
+}
+
 static bool do_steps(struct crash_store *s, const struct step *steps, size_t count)
 {
     bool right = crash_store_open(s, TARN_LOAD_NEWEST);
@@ -292,10 +301,10 @@ static bool do_steps(struct crash_store *s, const struct step *steps, size_t cou
         char number[32];
 
         /* What is seen after a sync has failed need not be what is durable. */
-        if (steps[i].kind == STEP_REOPEN && sim_disk_sync_failures(s->disk))
+        if (!s->store || (steps[i].kind == STEP_REOPEN && sim_disk_sync_failures(s->disk)))
             break;
         right = step_do(s, &steps[i]) && !s->run->report->failed &&
-                (!s->watched || crash_states_judge(s));
+                (!(s->watched || has_fired(s)) || crash_states_judge(s));
         if (right)
             continue;
         snprintf(number, sizeof number, "%zu", i + 1);
