@@ -50,7 +50,7 @@ check-long:
 	@ninja -C $(BUILD) --quiet
 	@TARN_HISTORIES=$${TARN_HISTORIES:-10000} TARN_TEST_SCALE=$${TARN_TEST_SCALE:-10} \
 	    $(run_tests) --timeout-multiplier 20 --suite unit --suite conformance \
-	    --suite concurrency --suite long
+	    --suite concurrency --suite crash --suite long
 
 fuzz:
 	@tools/setup ci

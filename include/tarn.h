@@ -372,7 +372,7 @@ struct tarn_snapshot_info {
     size_t size;                      /* in: sizeof(struct tarn_snapshot_info) */
     struct tarn_slice name;           /* valid during the visit; else empty */
     struct tarn_slice namespace_name; /* likewise; empty: the whole store */
-    uint64_t sequence;                /* the highest in the store at the moment of the cut */
+    uint64_t sequence;                /* of the cut: above that of every record in it */
     uint64_t clock_ns;                /* the wall clock then, nanoseconds since 1970: for people */
     uint32_t namespaces;
     uint64_t file_bytes;

@@ -51,7 +51,9 @@ static tarn_status cut(struct save *save)
 
     for (; save->begun < save->cut_count && !status; save->begun += status == TARN_OK)
         status = tarn__cut_begin(&save->cuts[save->begun], save->cuts[save->begun].ns);
-    save->sequence = atomic_load(&save->store->environment.sequence);
+    /* one of its own, so that no two snapshots of a store share one, and the newest is the newest
+     */
+    save->sequence = atomic_fetch_add(&save->store->environment.sequence, 1) + 1;
     save->clock_ns = os->wall_ns(os);
     while (locked)
         tarn__shards_unlock_all(save->cuts[--locked].ns);

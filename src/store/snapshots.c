@@ -242,6 +242,10 @@ static tarn_status check_heads(const tarn_store *store, const struct tarn__snaps
             if (status || block == 1)
                 tarn__snapshot_reader_close(&reader);
         }
+        if (!status) /* this time; but it is not among those that are loaded */
+            status = tarn__fail(all->entries[i].status, "'%s/%s' could not be read at first",
+                                tarn__directory_path(store->folder.snapshots),
+                                all->entries[i].file_name);
     }
     return status;
 }

@@ -11,12 +11,12 @@
 /* Of so many visits or operations one is looked at more closely. */
 #define EVERY_READ_ONLY       4
 #define EVERY_WATCHED_OPENING 8
-#define EVERY_WATCHED_WHOLE   256
+#define EVERY_WATCHED_WHOLE   512
 #define EVERY_SECOND_OPENING  16
 #define EVERY_TORN            32
 #define EVERY_OTHER           4
 #define EVERY_KILL            16
-#define RANDOM_STATES         8
+#define RANDOM_STATES         6
 
 bool crash_failed(struct crash_store *s, const char *format, ...)
 {

@@ -21,7 +21,7 @@
 #include <time.h>
 
 #define STEPS 14
-#define SEEDS 4
+#define SEEDS 2
 
 static uint64_t first_seed(void)
 {
@@ -37,6 +37,11 @@ static bool run_once(const struct crash_settings *settings, const char *what, ui
     size_t count = STEPS;
 
     steps_make(settings->seed, steps, count);
+    steps[1].kind = STEP_SET; /* each run has something to load */
+    steps[1].ns = steps[0].ns;
+    steps[2].kind = STEP_SAVE;
+    steps[3].kind = STEP_REOPEN;
+    steps[3].number = TARN_LOAD_NEWEST;
     if (crash_run(settings, steps, count, &report)) {
         *states += report.states;
         *fired = report.fired > 0;
