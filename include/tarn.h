@@ -422,7 +422,8 @@ TARN_API tarn_status tarn_snapshot_list(tarn_store *store,
                                                       const struct tarn_snapshot_info *info),
                                         void *context);
 
-/* Deletes a snapshot. Durable when it returns TARN_OK. */
+/* Deletes a snapshot. Durable when it returns TARN_OK. TARN_OUTCOME_UNKNOWN: it may come back after
+ * a crash. */
 TARN_API tarn_status tarn_snapshot_delete(tarn_store *store, struct tarn_slice name);
 
 /* Reads a snapshot to its end and verifies every byte, without loading it. TARN_CORRUPT,

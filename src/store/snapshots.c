@@ -377,8 +377,10 @@ tarn_status tarn_snapshot_delete(tarn_store *store, struct tarn_slice name)
     if (tarn__failed_with(status, ENOENT))
         status = tarn__fail(TARN_SNAPSHOT_NOT_FOUND, "there is no snapshot \"%.*s\"",
                             (int)name.length, (const char *)name.data);
-    else if (!status)
-        status = tarn__directory_sync(store->folder.snapshots);
+    else if (!status && tarn__directory_sync(store->folder.snapshots))
+        status = tarn__fail_system(TARN_OUTCOME_UNKNOWN, tarn_last_error()->system_error,
+                                   "snapshot \"%.*s\" may come back after a crash",
+                                   (int)name.length, (const char *)name.data);
     tarn__store_unlock_saving(store);
     return status;
 }
