@@ -225,15 +225,24 @@ static tarn_status load_all(tarn_store *store, const struct tarn__snapshot_entri
     return status;
 }
 
-/* A snapshot whose head cannot be read may be the newest. */
-static tarn_status check_heads(const tarn_store *store, const struct tarn__snapshot_entries *all)
+static bool is_broken(tarn_status status)
+{
+    return status == TARN_CORRUPT || status == TARN_UNSUPPORTED_VERSION;
+}
+
+/* A snapshot whose head cannot be read may be the newest. Where nothing is loaded, one that is
+ * broken does no harm; but one that cannot be read today may be read tomorrow, and its sequence is
+ * not known: what is saved meanwhile would look older. */
+static tarn_status check_heads(const tarn_store *store, const struct tarn__snapshot_entries *all,
+                               enum tarn_load load)
 {
     struct tarn__snapshot_reader reader;
     const void *content;
     tarn_status status = TARN_OK;
 
     for (size_t i = 0; i < all->count && !status; i++) {
-        if (!all->entries[i].status)
+        if (!all->entries[i].status ||
+            (load == TARN_LOAD_NOTHING && is_broken(all->entries[i].status)))
             continue;
         status = tarn__snapshot_reader_open(&reader, store->folder.snapshots,
                                             all->entries[i].file_name); /* for the detail */
@@ -262,8 +271,8 @@ tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
     for (size_t i = 0; i < all.count && !status; i++)
         if (!all.entries[i].status && !TARN__PLANTED(TARN__PLANT_SEQUENCE_NOT_RAISED))
             tarn__store_raise_sequence(store, all.entries[i].head.sequence);
-    if (!status && load == TARN_LOAD_NEWEST)
-        status = check_heads(store, &all);
+    if (!status && load != TARN_LOAD_NEWEST_WHOLE)
+        status = check_heads(store, &all, load);
     if (!status && load != TARN_LOAD_NOTHING)
         status = load_all(store, &all, load);
     tarn__snapshots_release(&all);

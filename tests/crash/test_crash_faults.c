@@ -25,7 +25,7 @@
 
 static uint64_t first_seed(void)
 {
-    return environment_number("TARN_SEED", (uint64_t)time(NULL) * 1000);
+    return environment_number("TARN_SEED", 1);
 }
 
 /* Runs it once; false: it failed and was printed. *fired: whether there was a call to fail. */

@@ -3,8 +3,8 @@
  * operation of the disk, each state opened and judged. (Numbers 24, 25 and 26 of the list of
  * faults, and 27 for what a store in memory can promise.)
  *
- * TARN_SEED is the first run's seed, and each further run's is one more. TARN_TEST_SCALE multiplies
- * the number of states, which is TARN_CRASH_STATES (100,000 without it).
+ * TARN_SEED is the first run's seed (1 without it), and each further run's is one more.
+ * TARN_TEST_SCALE multiplies the number of states, which is TARN_CRASH_STATES (100,000 without it).
  */
 #include "crash/run.h"
 
@@ -24,7 +24,7 @@
 
 static uint64_t first_seed(void)
 {
-    return environment_number("TARN_SEED", (uint64_t)time(NULL) * 1000);
+    return environment_number("TARN_SEED", 1);
 }
 
 static double seconds(void)
