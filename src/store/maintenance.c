@@ -8,7 +8,7 @@
 tarn_status tarn__maintenance_init(struct tarn__maintenance *maintenance, struct tarn__pages *pages)
 {
     maintenance->pages = pages;
-    maintenance->started = maintenance->stopping = false;
+    maintenance->started = maintenance->stopping = maintenance->begun = false;
     atomic_init(&maintenance->wanted, false);
     if (pthread_mutex_init(&maintenance->lock, NULL) != 0)
         return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
@@ -36,7 +36,7 @@ static void wait_until(struct tarn__maintenance *maintenance, uint64_t due_ns)
 static uint64_t do_what_is_due(struct tarn__maintenance *maintenance)
 {
     const struct tarn__os *os = maintenance->os;
-    uint64_t due_ns = maintenance->due ? maintenance->due(maintenance->context) : 0;
+    uint64_t due_ns = maintenance->due(maintenance->context);
 
     if (!due_ns || os->monotonic_ns(os) < due_ns)
         return due_ns;
@@ -52,11 +52,12 @@ static void *run(void *context)
     pthread_mutex_lock(&maintenance->lock);
     while (!maintenance->stopping) {
         bool wanted = atomic_exchange(&maintenance->wanted, false);
+        bool begun = maintenance->begun;
 
         pthread_mutex_unlock(&maintenance->lock);
         if (wanted)
             tarn__pages_prepare(maintenance->pages);
-        due_ns = do_what_is_due(maintenance);
+        due_ns = begun ? do_what_is_due(maintenance) : 0;
         pthread_mutex_lock(&maintenance->lock);
         if (!maintenance->stopping && !atomic_load(&maintenance->wanted))
             wait_until(maintenance, due_ns);
@@ -87,6 +88,7 @@ void tarn__maintenance_begin(struct tarn__maintenance *maintenance, const struct
     maintenance->work = work;
     maintenance->context = context;
     maintenance->due = due;
+    maintenance->begun = true;
     pthread_mutex_unlock(&maintenance->lock);
     if (due(context))
         tarn__maintenance_wake(maintenance);

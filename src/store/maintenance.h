@@ -16,8 +16,9 @@ struct tarn__maintenance {
     pthread_cond_t changed;
     pthread_t thread;
     bool started, stopping;
+    bool begun; /* what follows is set, and does not change any more */
 
-    /* Work that is due at a time: set once, before there is a thread that looks. */
+    /* Work that is due at a time. Loading at the opening may start the thread before it is set. */
     const struct tarn__os *os;
     uint64_t (*due)(void *context); /* when, on the monotonic clock; 0: nothing is */
     void (*work)(void *context);
