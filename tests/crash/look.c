@@ -249,8 +249,17 @@ static bool holds_save(struct crash_store *s, unsigned name, const struct world_
     return right;
 }
 
+/* Whether the file may be that save, which is not known from its bytes. A save of which only the
+ * outcome is unknown has no sequence yet. */
+static bool may_be(const struct world_save *save, const struct listed *listed, unsigned name,
+                   bool by_sequence)
+{
+    return !save->digest && save->whole == listed->at[name].whole &&
+           save->sequence == (by_sequence ? listed->at[name].sequence : 0);
+}
+
 /* Which of the saves that may have this name it is: one whose file is known, or else one whose
- * content is that of the file. */
+ * sequence is that of the file, or else one of which nothing is known; the content must fit. */
 static bool recognise(struct crash_store *s, unsigned name, const struct listed *listed,
                       uint32_t *found)
 {
@@ -263,18 +272,17 @@ static bool recognise(struct crash_store *s, unsigned name, const struct listed 
         if (*found && world_save_at(&s->world, *found)->digest == digest)
             return true;
     }
-    for (size_t i = count; i-- > 0;) {
-        struct world_save *save = world_save_at(&s->world, places[i]);
+    for (size_t i = 0; i < 2 * count; i++) {
+        *found = places[i % count];
+        if (*found && may_be(world_save_at(&s->world, *found), listed, name, i < count)) {
+            struct world_save *save = world_save_at(&s->world, *found);
 
-        *found = places[i];
-        if (*found == 0 || save->digest || save->whole != listed->at[name].whole ||
-            (save->sequence && save->sequence != listed->at[name].sequence))
-            continue;
-        if (!holds_save(s, name, save))
-            return false;
-        save->digest = digest;
-        save->sequence = listed->at[name].sequence;
-        return true;
+            if (!holds_save(s, name, save))
+                return false;
+            save->digest = digest;
+            save->sequence = listed->at[name].sequence;
+            return true;
+        }
     }
     return crash_failed(s, "snapshot '%s' is none of those that may be there",
                         world_snapshot_names[name]);
