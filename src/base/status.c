@@ -60,13 +60,19 @@ tarn_status tarn__outcome(tarn_status status)
     return status;
 }
 
+__attribute__((format(printf, 2, 0))) static void record(tarn_status status, const char *format,
+                                                         va_list arguments)
+{
+    tarn__outcome(status);
+    vsnprintf(last_error.message, sizeof last_error.message, format, arguments);
+}
+
 tarn_status tarn__fail(tarn_status status, const char *format, ...)
 {
     va_list arguments;
 
-    tarn__outcome(status);
     va_start(arguments, format);
-    vsnprintf(last_error.message, sizeof last_error.message, format, arguments);
+    record(status, format, arguments);
     va_end(arguments);
     return status;
 }
@@ -75,12 +81,10 @@ tarn_status tarn__fail_at(tarn_status status, uint64_t offset, const char *forma
 {
     va_list arguments;
 
-    tarn__outcome(status);
-    last_error.offset = offset;
     va_start(arguments, format);
-    vsnprintf(last_error.message, sizeof last_error.message, format, arguments);
+    record(status, format, arguments);
     va_end(arguments);
-    return status;
+    return tarn__set_offset(status, offset);
 }
 
 tarn_status tarn__set_offset(tarn_status status, uint64_t offset)
@@ -99,11 +103,10 @@ tarn_status tarn__fail_system(tarn_status status, int system_error, const char *
     va_list arguments;
     size_t length;
 
-    tarn__outcome(status);
-    last_error.system_error = system_error;
     va_start(arguments, format);
-    vsnprintf(last_error.message, sizeof last_error.message, format, arguments);
+    record(status, format, arguments);
     va_end(arguments);
+    last_error.system_error = system_error;
     length = strlen(last_error.message);
     snprintf(last_error.message + length, sizeof last_error.message - length, ": %s",
              strerrordesc_np(system_error));

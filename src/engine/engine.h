@@ -27,9 +27,8 @@ struct tarn__environment {
     const struct tarn__os *os;
     struct tarn__epoch epoch;
     struct tarn__pages pages;
-    uint64_t seed;                /* of the hash */
-    _Atomic uint64_t *here;       /* 0 in a forked child; in other processes not */
-    _Atomic uint64_t always_here; /* where the system cannot tell, here points to this */
+    uint64_t seed;          /* of the hash */
+    _Atomic uint64_t *here; /* 0 in a forked child, otherwise 1 */
     bool read_only;
     _Alignas(64) _Atomic uint64_t sequence; /* the highest given out */
 };

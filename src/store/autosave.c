@@ -156,33 +156,37 @@ static tarn_status choose_name(tarn_store *store, const struct tarn__autosave *a
     return status ? status : tarn__fail(TARN_IO, "no free name for a snapshot");
 }
 
-/* Deletes what is more than is to be kept, once the newest has been read back. */
+/* Whether an autosave has made the snapshot. */
+static bool is_of(const struct tarn__snapshot_entry *entry, const struct tarn__autosave *autosave,
+                  const tarn_namespace *ns)
+{
+    struct tarn_slice name;
+
+    return !entry->error.status &&
+           entry->head.scope == (ns ? TARN__SCOPE_NAMESPACE : TARN__SCOPE_STORE) &&
+           (!ns || entry->ns.number == ns->number) &&
+           tarn__snapshot_name_of(entry->file_name, &name) &&
+           tarn__autosave_name_matches(pattern_of(autosave), ns != NULL, name_of(ns), name);
+}
+
+/* Deletes what is more than is to be kept, the oldest first, once the newest has been read back. */
 static tarn_status prune(tarn_store *store, const struct tarn__autosave *autosave,
                          const tarn_namespace *ns)
 {
     struct tarn__snapshot_entries all = {0};
     tarn_status status = tarn__snapshots_look(store, &all);
-    size_t found = 0, deleted = 0;
+    size_t own = 0;
 
-    for (size_t i = 0; i < all.count && !status; i++) {
-        const struct tarn__snapshot_entry *entry = &all.entries[i];
-        struct tarn_slice name;
-
-        if (entry->status ||
-            entry->head.scope != (ns ? TARN__SCOPE_NAMESPACE : TARN__SCOPE_STORE) ||
-            (ns && entry->ns.number != ns->number) ||
-            !tarn__snapshot_name_of(entry->file_name, &name) ||
-            !tarn__autosave_name_matches(pattern_of(autosave), ns != NULL, name_of(ns), name))
-            continue;
-        if (++found == 1 && all.count > autosave->settings.keep)
-            status = tarn__snapshot_verify(store, entry->file_name);
-        if (!status && found > autosave->settings.keep) {
-            status = tarn__file_unlink(store->folder.snapshots, entry->file_name);
-            deleted++;
-        }
+    for (size_t i = 0; i < all.count; i++) /* they keep their order: the newest first */
+        if (is_of(&all.entries[i], autosave, ns))
+            all.entries[own++] = all.entries[i];
+    if (!status && own > autosave->settings.keep) {
+        status = tarn__snapshot_verify(store, all.entries[0].file_name);
+        while (!status && own > autosave->settings.keep)
+            status = tarn__file_unlink(store->folder.snapshots, all.entries[--own].file_name);
+        if (!status)
+            status = tarn__directory_sync(store->folder.snapshots);
     }
-    if (!status && deleted)
-        status = tarn__directory_sync(store->folder.snapshots);
     tarn__snapshots_release(&all);
     return status;
 }
@@ -328,15 +332,13 @@ static tarn_status begin(tarn_store *store, struct tarn_slice name, tarn_namespa
 
     if (!store)
         return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
+    *ns = NULL;
     if (name.length)
         status = tarn__check_name(name);
     if (!status)
-        status = tarn__snapshots_possible(store);
-    if (!status)
-        status = tarn__store_lock_saving_to_write(store);
+        status = tarn__store_lock_snapshots(store, true);
     if (status)
         return status;
-    *ns = NULL;
     if (name.length && !tarn__store_find(store, name, &at)) {
         status = tarn__store_named(TARN_NAMESPACE_NOT_FOUND, name);
         tarn__store_unlock_saving(store);
@@ -494,7 +496,7 @@ tarn_status tarn_autosave_list(tarn_store *store,
 
     if (!store || !visit)
         return tarn__fail(TARN_INVALID_ARGUMENT, "store or visit is NULL");
-    status = tarn__snapshots_possible(store);
+    status = tarn__store_check_folder(store);
     if (!status)
         status = tarn__store_lock(store);
     if (status)

@@ -49,9 +49,21 @@ tarn_status tarn__store_lock_saving(tarn_store *store)
     return status;
 }
 
-tarn_status tarn__store_lock_saving_to_write(tarn_store *store)
+tarn_status tarn__store_check_folder(const tarn_store *store)
 {
-    if (tarn__environment_is_here(&store->environment) && store->folder.read_only)
+    if (tarn__store_in_folder(store))
+        return TARN_OK;
+    return tarn__fail(TARN_PERSISTENCE_NOT_ENABLED,
+                      "the store is in memory only: name a directory in tarn_open()");
+}
+
+tarn_status tarn__store_lock_snapshots(tarn_store *store, bool to_write)
+{
+    tarn_status status = tarn__store_check_folder(store);
+
+    if (status)
+        return status;
+    if (to_write && store->folder.read_only && tarn__environment_is_here(&store->environment))
         return tarn__outcome(TARN_READ_ONLY);
     return tarn__store_lock_saving(store);
 }
@@ -230,7 +242,7 @@ const struct tarn__namespace_owner tarn__store_owner = {
 
 tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name,
                                        const struct tarn_namespace_options *options,
-                                       tarn_namespace **ns)
+                                       uint64_t number, tarn_namespace **ns)
 {
     tarn_status status = tarn__namespace_make(&store->environment, &tarn__memory_engine, name,
                                               options, &tarn__store_owner, store, ns);
@@ -238,7 +250,7 @@ tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name
     if (status)
         return status;
     atomic_fetch_add(&store->references, 1);
-    (*ns)->number = store->next_number++;
+    (*ns)->number = number;
     return TARN_OK;
 }
 
@@ -255,7 +267,7 @@ static tarn_status create_locked(tarn_store *store, struct tarn_slice name,
                           store->max_namespaces);
     status = tarn__store_make_room(store, 1);
     if (!status)
-        status = tarn__store_make_namespace(store, name, options, ns);
+        status = tarn__store_make_namespace(store, name, options, store->next_number++, ns);
     if (status)
         return status;
     tarn__store_add(store, *ns);

@@ -23,7 +23,7 @@ struct load {
     const struct tarn__load_plan *plan;
     struct tarn__snapshot_reader reader;
     struct arrival *arrivals;
-    size_t count, capacity, added;
+    size_t count, capacity;
     struct arrival *current; /* that records belong to; NULL: they are not wanted */
     uint64_t sequence;
 };
@@ -81,11 +81,9 @@ static tarn_status begin_namespace(struct load *load)
     load->current = NULL;
     if (!is_wanted(load, ns, &name))
         return TARN_OK;
-    status = tarn__namespace_make(&load->store->environment, &tarn__memory_engine, name,
-                                  &ns->options, &tarn__store_owner, load->store, &from);
+    status = tarn__store_make_namespace(load->store, name, &ns->options, 0, &from);
     if (status)
         return status;
-    atomic_fetch_add(&load->store->references, 1);
     status = add_arrival(load, from);
     if (status) {
         tarn__namespace_end(from, TARN__DROPPED);
@@ -242,7 +240,7 @@ tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
     if (status)
         return status;
     status = read_file(&load);
-    if (!status) {
+    if (!status && load.count) {
         pthread_mutex_lock(&store->lock);
         status = publish(&load);
         pthread_mutex_unlock(&store->lock);
@@ -258,6 +256,13 @@ tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
     return status;
 }
 
+tarn_status tarn__snapshot_verify(tarn_store *store, const char *file_name)
+{
+    static const struct tarn__load_plan nothing;
+
+    return tarn__snapshot_load(store, file_name, &nothing);
+}
+
 /* ------------------------------------------------------------------------------------------
  * The public interface
  */
@@ -269,9 +274,7 @@ static tarn_status load_by_name(tarn_store *store, struct tarn_slice name,
     tarn_status status = tarn__snapshot_file_name(name, file_name);
 
     if (!status)
-        status = tarn__snapshots_possible(store);
-    if (!status)
-        status = tarn__store_lock_saving_to_write(store);
+        status = tarn__store_lock_snapshots(store, true);
     if (status)
         return status;
     pthread_mutex_unlock(&store->lock);

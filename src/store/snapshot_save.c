@@ -299,9 +299,7 @@ static tarn_status save_by_name(tarn_store *store, tarn_namespace *only, struct 
         info ? tarn__check_size(info->size, sizeof *info, "tarn_snapshot_info") : TARN_OK;
 
     if (!status)
-        status = tarn__snapshots_possible(store);
-    if (!status)
-        status = tarn__store_lock_saving_to_write(store);
+        status = tarn__store_lock_snapshots(store, true);
     if (status)
         return status;
     status = tarn__snapshot_save_held(store, only, name, info);

@@ -8,14 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-tarn_status tarn__snapshots_possible(const tarn_store *store)
-{
-    if (!tarn__store_in_folder(store))
-        return tarn__fail(TARN_PERSISTENCE_NOT_ENABLED,
-                          "the store is in memory only: name a directory in tarn_open()");
-    return TARN_OK;
-}
-
 /* ------------------------------------------------------------------------------------------
  * Looking
  */
@@ -51,23 +43,24 @@ static bool note_name(void *context, const char *file_name)
 }
 
 /* Reads the head of a snapshot, and the name of the namespace that it is of. */
-static void look_at(const struct tarn__folder *folder, struct tarn__snapshot_entry *entry)
+static tarn_status read_head(const struct tarn__folder *folder, struct tarn__snapshot_entry *entry)
 {
     struct tarn__snapshot_reader reader;
     const void *content;
+    tarn_status status = tarn__snapshot_reader_open(&reader, folder->snapshots, entry->file_name);
 
-    entry->status = tarn__snapshot_reader_open(&reader, folder->snapshots, entry->file_name);
-    if (entry->status)
-        return;
+    if (status)
+        return status;
     entry->file_bytes = reader.size;
-    entry->status = tarn__snapshot_reader_next(&reader, &content);
-    if (!entry->status && reader.reading.head.scope == TARN__SCOPE_NAMESPACE)
-        entry->status = tarn__snapshot_reader_next(&reader, &content);
-    if (!entry->status) {
+    status = tarn__snapshot_reader_next(&reader, &content);
+    if (!status && reader.reading.head.scope == TARN__SCOPE_NAMESPACE)
+        status = tarn__snapshot_reader_next(&reader, &content);
+    if (!status) {
         entry->head = reader.reading.head;
         entry->ns = reader.reading.ns;
     }
     tarn__snapshot_reader_close(&reader);
+    return status;
 }
 
 static int by_falling_sequence(const void *left, const void *right)
@@ -94,8 +87,9 @@ tarn_status tarn__snapshots_look(tarn_store *store, struct tarn__snapshot_entrie
     if (!status)
         status = listing.status;
     for (size_t i = 0; i < all->count && !status; i++) {
-        look_at(&store->folder, &all->entries[i]);
-        if (all->entries[i].status == TARN_NO_MEMORY)
+        if (read_head(&store->folder, &all->entries[i]))
+            all->entries[i].error = *tarn_last_error();
+        if (all->entries[i].error.status == TARN_NO_MEMORY)
             status = TARN_NO_MEMORY;
     }
     if (all->count)
@@ -161,12 +155,14 @@ static tarn_status remove_temporary(const struct tarn__directory *snapshots)
 static bool may_hold(const tarn_store *store, const struct tarn__snapshot_entry *entry,
                      const tarn_namespace *ns)
 {
-    if (entry->status || memcmp(entry->head.store, store->identity, sizeof store->identity) != 0)
+    if (entry->error.status ||
+        memcmp(entry->head.store, store->identity, sizeof store->identity) != 0)
         return false;
     return entry->head.scope == TARN__SCOPE_STORE || entry->ns.number == ns->number ||
            TARN__PLANTED(TARN__PLANT_SUCCESSOR);
 }
 
+/* The last error says why. */
 static void tell_passed_over(tarn_store *store, const struct tarn__snapshot_entry *entry,
                              tarn_status status)
 {
@@ -176,9 +172,9 @@ static void tell_passed_over(tarn_store *store, const struct tarn__snapshot_entr
     tarn__store_tell(store, TARN_EVENT_SNAPSHOT_PASSED_OVER, status, tarn_slice_of("", 0), name);
 }
 
-static bool is_damaged(tarn_status status)
+static bool is_broken(tarn_status status)
 {
-    return status == TARN_CORRUPT || status == TARN_UNSUPPORTED_VERSION || status == TARN_IO;
+    return status == TARN_CORRUPT || status == TARN_UNSUPPORTED_VERSION;
 }
 
 /* Loads what is wanted and in this snapshot; what it may hold is not wanted from older ones. */
@@ -194,7 +190,7 @@ static tarn_status load_from(tarn_store *store, const struct tarn__snapshot_entr
     if (!any)
         return TARN_OK;
     status = tarn__snapshot_load(store, entry->file_name, &plan);
-    if (is_damaged(status) && load == TARN_LOAD_NEWEST_WHOLE) {
+    if ((is_broken(status) || status == TARN_IO) && load == TARN_LOAD_NEWEST_WHOLE) {
         tell_passed_over(store, entry, status);
         return TARN_OK;
     }
@@ -215,48 +211,31 @@ static tarn_status load_all(tarn_store *store, const struct tarn__snapshot_entri
     for (size_t i = 0; i < all->count && !status; i++) {
         const struct tarn__snapshot_entry *entry = &all->entries[i];
 
-        if (!entry->status) {
+        if (!entry->error.status) {
             status = load_from(store, entry, wanted, load);
         } else if (load == TARN_LOAD_NEWEST_WHOLE) {
-            tell_passed_over(store, entry, entry->status);
+            tarn__restore_error(&entry->error);
+            tell_passed_over(store, entry, entry->error.status);
         }
     }
     tarn__free(wanted);
     return status;
 }
 
-static bool is_broken(tarn_status status)
-{
-    return status == TARN_CORRUPT || status == TARN_UNSUPPORTED_VERSION;
-}
-
 /* A snapshot whose head cannot be read may be the newest. Where nothing is loaded, one that is
  * broken does no harm; but one that cannot be read today may be read tomorrow, and its sequence is
  * not known: what is saved meanwhile would look older. */
-static tarn_status check_heads(const tarn_store *store, const struct tarn__snapshot_entries *all,
-                               enum tarn_load load)
+static tarn_status check_heads(const struct tarn__snapshot_entries *all, enum tarn_load load)
 {
-    struct tarn__snapshot_reader reader;
-    const void *content;
-    tarn_status status = TARN_OK;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct tarn_error *error = &all->entries[i].error;
 
-    for (size_t i = 0; i < all->count && !status; i++) {
-        if (!all->entries[i].status ||
-            (load == TARN_LOAD_NOTHING && is_broken(all->entries[i].status)))
+        if (!error->status || (load == TARN_LOAD_NOTHING && is_broken(error->status)))
             continue;
-        status = tarn__snapshot_reader_open(&reader, store->folder.snapshots,
-                                            all->entries[i].file_name); /* for the detail */
-        for (int block = 0; block < 2 && !status; block++) {
-            status = tarn__snapshot_reader_next(&reader, &content);
-            if (status || block == 1)
-                tarn__snapshot_reader_close(&reader);
-        }
-        if (!status) /* this time; but it is not among those that are loaded */
-            status = tarn__fail(all->entries[i].status, "'%s/%s' could not be read at first",
-                                tarn__directory_path(store->folder.snapshots),
-                                all->entries[i].file_name);
+        tarn__restore_error(error);
+        return error->status;
     }
-    return status;
+    return TARN_OK;
 }
 
 tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
@@ -269,10 +248,10 @@ tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
     if (!status)
         status = tarn__snapshots_look(store, &all);
     for (size_t i = 0; i < all.count && !status; i++)
-        if (!all.entries[i].status && !TARN__PLANTED(TARN__PLANT_SEQUENCE_NOT_RAISED))
+        if (!all.entries[i].error.status && !TARN__PLANTED(TARN__PLANT_SEQUENCE_NOT_RAISED))
             tarn__store_raise_sequence(store, all.entries[i].head.sequence);
     if (!status && load != TARN_LOAD_NEWEST_WHOLE)
-        status = check_heads(store, &all, load);
+        status = check_heads(&all, load);
     if (!status && load != TARN_LOAD_NOTHING)
         status = load_all(store, &all, load);
     tarn__snapshots_release(&all);
@@ -283,26 +262,12 @@ tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
  * The public interface
  */
 
-/* Checks the arguments that all have in common, makes out the file's name, and locks. */
-static tarn_status begin(tarn_store *store, struct tarn_slice name, char *file_name)
-{
-    tarn_status status = TARN_OK;
-
-    if (!store)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
-    if (file_name)
-        status = tarn__snapshot_file_name(name, file_name);
-    if (!status)
-        status = tarn__snapshots_possible(store);
-    return status ? status : tarn__store_lock_saving(store);
-}
-
 static void fill_info(const struct tarn__snapshot_entry *entry, struct tarn_snapshot_info *info)
 {
     *info = (struct tarn_snapshot_info){.size = sizeof *info, .file_bytes = entry->file_bytes};
     (void)tarn__snapshot_name_of(entry->file_name, &info->name); /* it is in the list */
-    info->status = entry->status;
-    if (entry->status)
+    info->status = entry->error.status;
+    if (info->status)
         return;
     info->sequence = entry->head.sequence;
     info->clock_ns = entry->head.clock_ns;
@@ -319,9 +284,9 @@ tarn_status tarn_snapshot_list(tarn_store *store,
     tarn_status status;
     bool more = true;
 
-    if (!visit)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "visit is NULL");
-    status = begin(store, tarn_slice_of(NULL, 0), NULL);
+    if (!store || !visit)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store or visit is NULL");
+    status = tarn__store_lock_snapshots(store, false);
     if (status)
         return status;
     status = tarn__snapshots_look(store, &all);
@@ -336,34 +301,21 @@ tarn_status tarn_snapshot_list(tarn_store *store,
     return status;
 }
 
-tarn_status tarn__snapshot_verify(tarn_store *store, const char *file_name)
+/* Makes out the name of a snapshot's file, and locks. */
+static tarn_status begin(tarn_store *store, struct tarn_slice name, bool to_write, char *file_name)
 {
-    struct tarn__snapshot_reader reader;
-    const void *content;
-    tarn_status status = tarn__snapshot_reader_open(&reader, store->folder.snapshots, file_name);
+    tarn_status status;
 
-    if (status)
-        return status;
-    do {
-        status = tarn__snapshot_reader_next(&reader, &content);
-        if (!status && reader.block.kind == TARN__SNAPSHOT_RECORDS) {
-            struct tarn__reader left = tarn__reader_of(content, reader.block.length);
-            struct tarn__record record;
-
-            while (tarn__snapshot_record_next(&left, &reader.reading, &record))
-                ;
-            status = tarn__snapshot_records_end(&left, &reader.reading, &reader.block, content,
-                                                tarn__snapshot_reader_path(&reader));
-        }
-    } while (!status && reader.block.kind != TARN__BLOCK_END);
-    tarn__snapshot_reader_close(&reader);
-    return status;
+    if (!store)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "store is NULL");
+    status = tarn__snapshot_file_name(name, file_name);
+    return status ? status : tarn__store_lock_snapshots(store, to_write);
 }
 
 tarn_status tarn_snapshot_verify(tarn_store *store, struct tarn_slice name)
 {
     char file_name[TARN__SNAPSHOT_FILE_NAME_BYTES];
-    tarn_status status = begin(store, name, file_name);
+    tarn_status status = begin(store, name, false, file_name);
 
     if (status)
         return status;
@@ -377,12 +329,11 @@ tarn_status tarn_snapshot_verify(tarn_store *store, struct tarn_slice name)
 tarn_status tarn_snapshot_delete(tarn_store *store, struct tarn_slice name)
 {
     char file_name[TARN__SNAPSHOT_FILE_NAME_BYTES];
-    tarn_status status = begin(store, name, file_name);
+    tarn_status status = begin(store, name, true, file_name);
 
     if (status)
         return status;
-    status = store->folder.read_only ? tarn__outcome(TARN_READ_ONLY)
-                                     : tarn__file_unlink(store->folder.snapshots, file_name);
+    status = tarn__file_unlink(store->folder.snapshots, file_name);
     if (tarn__failed_with(status, ENOENT))
         status = tarn__fail(TARN_SNAPSHOT_NOT_FOUND, "there is no snapshot \"%.*s\"",
                             (int)name.length, (const char *)name.data);

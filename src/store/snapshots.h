@@ -12,8 +12,7 @@
 struct tarn__snapshot_entry {
     char file_name[TARN__SNAPSHOT_FILE_NAME_BYTES];
     uint64_t file_bytes;
-    tarn_status
-        status; /* of reading the head; what follows means nothing with another than TARN_OK */
+    struct tarn_error error; /* of reading the head; what follows means something with TARN_OK */
     struct tarn__snapshot_head head;
     struct tarn__snapshot_namespace ns; /* the only one, where the scope is a namespace */
 };
@@ -35,12 +34,6 @@ tarn_status tarn__store_begin_folder(tarn_store *store);
  * sequence is given out twice, and loads what is wanted. */
 tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load);
 
-/* Reads a snapshot to its end. saving is held. */
-tarn_status tarn__snapshot_verify(tarn_store *store, const char *file_name);
-
-/* Whether a store may have snapshots, or TARN_PERSISTENCE_NOT_ENABLED. */
-tarn_status tarn__snapshots_possible(const tarn_store *store);
-
 /* snapshot_save.c: saves the whole store, or one namespace of it. saving and lock are held; the
  * lock is given back meanwhile. */
 tarn_status tarn__snapshot_save_held(tarn_store *store, tarn_namespace *only,
@@ -49,13 +42,16 @@ tarn_status tarn__snapshot_save_held(tarn_store *store, tarn_namespace *only,
 /* snapshot_load.c: which namespaces of a file are to be loaded, and as what. */
 struct tarn__load_plan {
     bool all;                   /* every one, under its own name */
-    struct tarn_slice from, as; /* otherwise the one that is called from */
+    struct tarn_slice from, as; /* or the one that is called from */
     const bool *wanted;         /* or, at opening, those of the store's table that are wanted; they
                                    are told by their number */
-};
+};                              /* otherwise none */
 
 /* Loads from a snapshot; saving is held, and lock is not. */
 tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
                                 const struct tarn__load_plan *plan);
+
+/* Reads and verifies all of it, and loads nothing; the same locks. */
+tarn_status tarn__snapshot_verify(tarn_store *store, const char *file_name);
 
 #endif

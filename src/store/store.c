@@ -152,10 +152,9 @@ static tarn_status make_namespaces(tarn_store *store, const struct tarn__catalog
         tarn_namespace *ns;
 
         status = tarn__store_make_namespace(store, tarn_slice_of(entry->name, entry->name_length),
-                                            &entry->options, &ns);
+                                            &entry->options, entry->number, &ns);
         if (status)
             return status;
-        ns->number = entry->number;
         tarn__store_add(store, ns);
         status = tarn__autosave_restore(store, ns, &entry->autosave);
     }

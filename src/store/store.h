@@ -65,8 +65,12 @@ void tarn__store_unlock(tarn_store *store);
 /* The same with `saving` as well. In between, the one may be given back and taken again without the
  * other: tarn__store_unlock(), tarn__store_lock(). */
 tarn_status tarn__store_lock_saving(tarn_store *store);
-tarn_status tarn__store_lock_saving_to_write(tarn_store *store); /* TARN_READ_ONLY */
 void tarn__store_unlock_saving(tarn_store *store);
+
+/* tarn__store_lock_saving() of a store that may have snapshots, or may change them:
+ * TARN_PERSISTENCE_NOT_ENABLED, TARN_READ_ONLY. */
+tarn_status tarn__store_check_folder(const tarn_store *store);
+tarn_status tarn__store_lock_snapshots(tarn_store *store, bool to_write);
 
 /* The rest of these: locked. Whether there is a namespace of that name; at is where it is or would
  * be. */
@@ -75,10 +79,11 @@ bool tarn__store_find(const tarn_store *store, struct tarn_slice name, size_t *a
 /* TARN_NAMESPACE_NOT_FOUND with its name, and the like. */
 tarn_status tarn__store_named(tarn_status status, struct tarn_slice name);
 
-/* Makes a namespace that is not in the table yet. It has a reference of the table's. */
+/* Makes a namespace that is not in the table yet. It has a reference of the table's. This one needs
+ * no lock. */
 tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name,
                                        const struct tarn_namespace_options *options,
-                                       tarn_namespace **ns);
+                                       uint64_t number, tarn_namespace **ns);
 
 /* Puts it there; with the room of tarn__store_make_room() this cannot fail. */
 tarn_status tarn__store_make_room(tarn_store *store, size_t more);
