@@ -78,9 +78,15 @@ size_t tarn__snapshot_content_max(uint8_t kind)
         return TARN__SNAPSHOT_NAMESPACE_END_BYTES;
     case TARN__BLOCK_END:
         return TARN__BLOCK_END_LENGTH;
-    default:
-        return 0;
+    default: /* of what a newer version may have written, nothing is known before its checksum is */
+        return TARN__BLOCK_LENGTH_MAX;
     }
+}
+
+static bool kind_known(uint8_t kind)
+{
+    return (kind >= TARN__SNAPSHOT_HEAD && kind <= TARN__SNAPSHOT_NAMESPACE_END) ||
+           kind == TARN__BLOCK_END;
 }
 
 /* Whether the block may come after the last one. */
@@ -185,7 +191,7 @@ tarn_status tarn__snapshot_accept(struct tarn__snapshot_reading *reading,
 {
     tarn_status status = TARN_OK;
 
-    if (tarn__snapshot_content_max(block->kind) == 0)
+    if (!kind_known(block->kind))
         return tarn__file_unsupported(path, block->offset, "there is a kind of block");
     if (!may_come(reading, block->kind))
         return tarn__file_corrupt(path, block->offset, "a block is in a wrong place");

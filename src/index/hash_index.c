@@ -491,23 +491,40 @@ static bool divide_slots(struct tarn__index *index, const struct slots *all, uin
     return take_lines(index, go);
 }
 
+/* Which bucket of a group gives up a part when the group gets one more. */
+static uint64_t next_to_divide(const struct tarn__groups *groups, uint32_t group)
+{
+    uint32_t buckets = atomic_load_explicit(&groups->buckets[group], memory_order_relaxed);
+    uint32_t bits = 31 - (uint32_t)__builtin_clz(buckets);
+
+    return (uint64_t)(buckets - (1u << bits)) << groups->bits | group;
+}
+
+static tarn_status reserve_bucket(struct tarn__index *index, uint64_t number)
+{
+    tarn_status status;
+
+    if (tarn__lines_has(&index->buckets, number))
+        return TARN_OK;
+    pthread_mutex_lock(&index->lock);
+    status = tarn__lines_reserve(&index->buckets, number + 1);
+    pthread_mutex_unlock(&index->lock);
+    return status;
+}
+
 /* The group gets one bucket more. */
 static bool split(struct tarn__index *index, struct tarn__groups *groups, uint32_t group)
 {
     uint32_t buckets = atomic_load_explicit(&groups->buckets[group], memory_order_relaxed);
     uint32_t bits = 31 - (uint32_t)__builtin_clz(buckets);
-    uint64_t from = (uint64_t)(buckets - (1u << bits)) << groups->bits | group;
+    uint64_t from = next_to_divide(groups, group);
     uint64_t to = (uint64_t)buckets << groups->bits | group;
     struct tarn__line *from_line = tarn__line_at(&index->buckets, from);
     struct slots all, stay, go;
-    tarn_status status;
     bool done = false;
 
     __builtin_prefetch(from_line, 1);
-    pthread_mutex_lock(&index->lock);
-    status = tarn__lines_reserve(&index->buckets, to + 1);
-    pthread_mutex_unlock(&index->lock);
-    if (status)
+    if (reserve_bucket(index, to))
         return false;
     __builtin_prefetch(tarn__line_at(&index->buckets, to), 1);
     slots_init(&all);
@@ -533,30 +550,40 @@ static bool split(struct tarn__index *index, struct tarn__groups *groups, uint32
     return done;
 }
 
+/* Which group is to grow next; growth->group is that one. */
+static uint32_t next_to_grow(const struct tarn__groups *groups, struct tarn__growth *growth)
+{
+    for (;;) {
+        if (growth->group == TARN__NO_GROUP) { /* all groups have passed this row */
+            growth->row++;
+            growth->group = growth->first_group;
+        } else if (atomic_load_explicit(&groups->buckets[growth->group], memory_order_relaxed) >
+                   growth->row) { /* it came from a shard that had grown further */
+            growth->group = groups->next[growth->group];
+        } else {
+            return growth->group;
+        }
+    }
+}
+
 bool tarn__index_grow(struct tarn__index *index, struct tarn__growth *growth, uint64_t coming)
 {
     struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_relaxed);
+    uint64_t wanted = 2 * (growth->keys + coming), room = KEYS_PER_2_BUCKETS * growth->buckets;
+    uint32_t group;
 
-    if (2 * (growth->keys + coming) <= KEYS_PER_2_BUCKETS * growth->buckets)
+    if (__builtin_expect(wanted + 2 <= room, 1))
         return false;
-    for (;;) {
-        uint32_t group = growth->group;
-
-        if (group == TARN__NO_GROUP) { /* all groups have passed this row */
-            growth->row++;
-            growth->group = growth->first_group;
-            continue;
-        }
-        growth->group = groups->next[group];
-        if (atomic_load_explicit(&groups->buckets[group], memory_order_relaxed) > growth->row)
-            continue; /* it came from a shard that had grown further */
-        if (split(index, groups, group)) {
-            growth->buckets++;
-            return true;
-        }
-        growth->group = group;
+    group = next_to_grow(groups, growth);
+    if (wanted <= room) { /* the next key will be too many */
+        __builtin_prefetch(tarn__line_at(&index->buckets, next_to_divide(groups, group)), 1);
         return false;
     }
+    if (!split(index, groups, group))
+        return false;
+    growth->group = groups->next[group];
+    growth->buckets++;
+    return true;
 }
 
 bool tarn__index_wants_groups(const struct tarn__index *index, const struct tarn__growth *growth)

@@ -43,7 +43,7 @@ static tarn_status add_chunk(struct tarn__lines *lines)
         return status;
     }
     lines->locations[lines->chunk_count++] = block.location;
-    atomic_fetch_add_explicit(&lines->bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&lines->bytes, bytes, memory_order_release);
     return TARN_OK;
 }
 

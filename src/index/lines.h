@@ -23,7 +23,7 @@ struct tarn__lines {
                                           number can be added to it */
     uint64_t *locations;               /* of the chunks, to give them back */
     size_t chunk_count, chunk_capacity;
-    _Atomic uint64_t bytes;
+    _Atomic uint64_t bytes; /* of all lines that are there */
 };
 
 static inline size_t tarn__line_chunk(uint64_t number)
@@ -39,6 +39,13 @@ static inline struct tarn__line *tarn__line_at(struct tarn__lines *lines, uint64
     uintptr_t biased = (uintptr_t)tarn__pointer_table_get(&lines->chunks, tarn__line_chunk(number));
 
     return (struct tarn__line *)(biased + number * sizeof(struct tarn__line));
+}
+
+/* Whether it is; any thread. */
+static inline bool tarn__lines_has(const struct tarn__lines *lines, uint64_t number)
+{
+    return number <
+           atomic_load_explicit(&lines->bytes, memory_order_acquire) / sizeof(struct tarn__line);
 }
 
 /* Makes lines 0 to count - 1 be there. One thread at a time. TARN_NO_MEMORY, TARN_FULL. */
