@@ -296,8 +296,30 @@ void tarn__autosave_run(void *context)
     }
 }
 
+static bool saves_at_close(const struct tarn__autosave *autosave)
+{
+    return runs(autosave) && autosave->settings.at_close;
+}
+
+/* The namespace with the next higher number that is to be saved, or NULL. */
+static tarn_namespace *next_at_close(const tarn_store *store, uint64_t number)
+{
+    tarn_namespace *next = NULL;
+
+    for (size_t i = 0; i < store->count; i++) {
+        tarn_namespace *ns = store->namespaces[i];
+
+        if (saves_at_close(ns->autosave) && ns->number > number &&
+            (!next || ns->number < next->number))
+            next = ns;
+    }
+    return next;
+}
+
 tarn_status tarn__autosave_close(tarn_store *store)
 {
+    uint64_t number = 0;
+    tarn_namespace *ns;
     tarn_status status;
 
     if (!tarn__store_in_folder(store) || store->folder.read_only)
@@ -305,13 +327,10 @@ tarn_status tarn__autosave_close(tarn_store *store)
     status = tarn__store_lock_saving(store);
     if (status)
         return status;
-    if (runs(&store->autosave) && store->autosave.settings.at_close)
+    if (saves_at_close(&store->autosave))
         status = save(store, NULL);
-    for (size_t i = 0; i < store->count && !status; i++) {
-        tarn_namespace *ns = store->namespaces[i];
-
-        if (!runs(ns->autosave) || !ns->autosave->settings.at_close)
-            continue;
+    while (!status && (ns = next_at_close(store, number))) { /* others may come and go meanwhile */
+        number = ns->number;
         atomic_fetch_add(&ns->references, 1);
         status = save(store, ns);
         tarn__namespace_release(ns);

@@ -211,6 +211,36 @@ static void test_saves_at_close(void **state)
     expect_stored(f->ns, text("key"), text("last"));
 }
 
+/* Drops the first namespace that was saved. */
+static void drop_first(void *context, const struct tarn_event *event)
+{
+    tarn_store **store = context;
+
+    note(NULL, event);
+    if (seen.done == 1)
+        expect_ok(tarn_namespace_drop(*store, event->namespace_name));
+}
+
+/* The callback may call tarn, also between the last saves: none is left out. */
+static void test_saves_all_at_close(void **state)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    struct store_folder *f = *state;
+    tarn_store *closing; /* the folder's own pointer is gone by then */
+
+    memset(&seen, 0, sizeof seen);
+    store_folder_reopen(f, STORE_OPTIONS(.on_event = drop_first, .event_context = &closing));
+    closing = f->store;
+    for (size_t i = 0; i < 3; i++) {
+        tarn_namespace_close(store_folder_create(f, names[i], NULL));
+        expect_ok(tarn_autosave_set(f->store, text(names[i]),
+                                    AUTOSAVE(.interval_ms = 1000000, .at_close = true)));
+    }
+    expect_ok(tarn_autosave_start_all(f->store));
+    open_watched(f, TARN_LOAD_NEWEST);
+    expect_number(3, list(f)->count);
+}
+
 static void test_dropping_ends_it(void **state)
 {
     struct store_folder *f = *state;
@@ -305,6 +335,7 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_starting_and_stopping),
     STORE_FOLDER_TEST(test_comes_back_at_the_next_opening),
     STORE_FOLDER_TEST(test_saves_at_close),
+    STORE_FOLDER_TEST(test_saves_all_at_close),
     STORE_FOLDER_TEST(test_dropping_ends_it),
     STORE_FOLDER_TEST(test_a_failure_does_not_stop_it),
     STORE_FOLDER_TEST(test_options_that_are_refused),
