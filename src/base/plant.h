@@ -14,8 +14,28 @@ enum tarn__plant {
     TARN__PLANT_SEQUENCE_NOT_RAISED, /* at opening, by the snapshots that are there */
     TARN__PLANT_SUCCESSOR,           /* a dropped namespace's snapshot fits one of its name */
     TARN__PLANT_NUMBERS_BEGIN_ANEW,  /* at opening, those that tell namespaces apart */
+
+    /* Those of src/format, which show when files have changed. */
+    TARN__PLANT_BLOCK_CHECKSUM,   /* a block's checksum is not compared */
+    TARN__PLANT_CATALOG_CHECKSUM, /* ... that of the catalog's blocks */
+    TARN__PLANT_HEADER_CHECKSUM,  /* ... that of a file's header */
+    TARN__PLANT_PLACE_NOT_BOUND,  /* a block's checksum is right at any place of its file */
+    TARN__PLANT_FILE_NOT_BOUND,   /* ... at its place in any file */
+    TARN__PLANT_END_NOT_NEEDED,   /* a catalog may end behind any block */
+    TARN__PLANT_TOTAL,            /* the total of the end block is not compared */
+    TARN__PLANT_BLOCKS_COUNTED,   /* ... its count of blocks */
+    TARN__PLANT_RECORDS_COUNTED,  /* a namespace's counts are not compared */
+    TARN__PLANT_BYTES_BEHIND_END, /* something may be behind the end block */
+    TARN__PLANT_NEWER_VERSION,    /* a version that is not known is read all the same */
+    TARN__PLANT_UNKNOWN_FLAGS,    /* ... flags of a file */
+    TARN__PLANT_UNKNOWN_ENGINE,   /* ... a namespace of an engine */
+    TARN__PLANT_LENGTH_BELIEVED,  /* a block's length before it is compared with the file's */
+    TARN__PLANT_REST_OF_BLOCK,    /* something may be behind what a block of the catalog holds */
+    TARN__PLANT_ORDER_OF_BLOCKS,  /* a snapshot's blocks may come in any order */
     TARN__PLANTS
 };
+
+#define TARN__PLANT_FIRST_OF_FORMATS TARN__PLANT_BLOCK_CHECKSUM
 
 #ifdef TARN_PLANTED_BUGS
 extern int tarn__planted;

@@ -6,6 +6,7 @@
  */
 #include "format/catalog.h"
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 #include "format/name.h"
 
@@ -36,7 +37,7 @@ static const char *options_fault(const struct tarn_namespace_options *options)
 
 static bool engine_known(uint8_t engine)
 {
-    return engine == TARN__ENGINE_MEMORY;
+    return engine == TARN__ENGINE_MEMORY || TARN__PLANTED(TARN__PLANT_UNKNOWN_ENGINE);
 }
 
 const char *tarn__namespace_fields_fault(const struct tarn__namespace_fields *fields)
@@ -325,7 +326,7 @@ static tarn_status count_namespaces(struct tarn__block_walk walk, size_t *count)
 static tarn_status read_end(const struct tarn__reader *reader, const struct tarn__file_block *block,
                             const void *content, const char *path)
 {
-    if (tarn__reader_left(reader) == 0)
+    if (tarn__reader_left(reader) == 0 || TARN__PLANTED(TARN__PLANT_REST_OF_BLOCK))
         return TARN_OK;
     return tarn__file_corrupt(path, tarn__block_offset_of(block, content, reader->at),
                               "a block is longer than what it holds");

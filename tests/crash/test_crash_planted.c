@@ -1,12 +1,14 @@
 /*
  * The tests of crashes are proved by bugs: each of these is planted, and must be found within so
- * many crash states; without one nothing is found. (The end of the chapter on the simulated disk.)
+ * many crash states, or so many files that have changed; without one nothing is found. (The end of
+ * the chapter on the simulated disk.)
  *
  * Mistakes of the order of operations are planted into the disk's table (disk.c), the others into a
  * second build of the library (base/plant.h).
  */
 #include "base/plant.h"
 #include "crash/disk.h"
+#include "crash/mutated.h"
 #include "crash/run.h"
 
 #include <setjmp.h>
@@ -24,6 +26,7 @@
 #define STATES_MAX 60000 /* in which a bug must be found */
 #define STATES_RUN 3000  /* of one run of them */
 #define SEED       7000
+#define FILES_MAX  4000 /* changed ones, in which a bug of the formats must be found */
 
 int tarn__planted;
 
@@ -33,6 +36,22 @@ static const char *const plant_names[TARN__PLANTS] = {
     [TARN__PLANT_SEQUENCE_NOT_RAISED] = "the sequence not raised at opening",
     [TARN__PLANT_SUCCESSOR] = "a dropped namespace's snapshot loaded into its successor",
     [TARN__PLANT_NUMBERS_BEGIN_ANEW] = "the numbers of namespaces begin anew",
+    [TARN__PLANT_BLOCK_CHECKSUM] = "the checksum of a block not compared",
+    [TARN__PLANT_CATALOG_CHECKSUM] = "the checksums of the catalog not compared",
+    [TARN__PLANT_HEADER_CHECKSUM] = "the checksum of a file's header not compared",
+    [TARN__PLANT_PLACE_NOT_BOUND] = "a block accepted at another place",
+    [TARN__PLANT_FILE_NOT_BOUND] = "a block of another file accepted",
+    [TARN__PLANT_END_NOT_NEEDED] = "a catalog accepted that ends without its end block",
+    [TARN__PLANT_TOTAL] = "the total over the blocks not compared",
+    [TARN__PLANT_BLOCKS_COUNTED] = "the count of blocks not compared",
+    [TARN__PLANT_RECORDS_COUNTED] = "the counts of a namespace not compared",
+    [TARN__PLANT_BYTES_BEHIND_END] = "bytes behind the end accepted",
+    [TARN__PLANT_NEWER_VERSION] = "an unknown version read all the same",
+    [TARN__PLANT_UNKNOWN_FLAGS] = "unknown flags of a file passed over",
+    [TARN__PLANT_UNKNOWN_ENGINE] = "an unknown engine taken for the memory",
+    [TARN__PLANT_LENGTH_BELIEVED] = "a length believed before the file's is looked at",
+    [TARN__PLANT_REST_OF_BLOCK] = "a rest of a block passed over",
+    [TARN__PLANT_ORDER_OF_BLOCKS] = "blocks accepted in any order",
 };
 
 /* Runs seed after seed until one fails or there were enough states; tells how many there were. */
@@ -54,11 +73,12 @@ static bool is_found(struct crash_settings settings, struct crash_report *report
     return !right;
 }
 
-static void tell(const char *name, bool found, uint64_t states, struct crash_report *report)
+static void tell(const char *name, bool found, uint64_t count, const char *what,
+                 const char *failure)
 {
-    report->failure[strcspn(report->failure, "\n")] = '\0';
-    print_message("%-56s %s after %llu states: %s\n", name, found ? "found" : "NOT FOUND",
-                  (unsigned long long)states, found ? report->failure : "");
+    print_message("%-56s %s after %llu %s: %.*s\n", name, found ? "found" : "NOT FOUND",
+                  (unsigned long long)count, what, found ? (int)strcspn(failure, "\n") : 0,
+                  failure);
 }
 
 /* Fails each sync in turn, until the bug shows. */
@@ -95,7 +115,7 @@ static void test_bugs_in_the_order_of_operations(void **state)
                          ? is_found_by_syncs(planted->plant, &report, &states)
                          : is_found(settings, &report, &states);
 
-        tell(planted->name, found, states, &report);
+        tell(planted->name, found, states, "states", report.failure);
         missed += !found;
     }
     assert_int_equal(missed, 0);
@@ -106,13 +126,38 @@ static void test_bugs_in_the_library(void **state)
     size_t missed = 0;
 
     (void)state;
-    for (tarn__planted = 1; tarn__planted < TARN__PLANTS; tarn__planted++) {
+    for (tarn__planted = 1; tarn__planted < TARN__PLANT_FIRST_OF_FORMATS; tarn__planted++) {
         struct crash_settings settings = {0};
         struct crash_report report;
         uint64_t states;
         bool found = is_found(settings, &report, &states);
 
-        tell(plant_names[tarn__planted], found, states, &report);
+        tell(plant_names[tarn__planted], found, states, "states", report.failure);
+        missed += !found;
+    }
+    tarn__planted = 0;
+    assert_int_equal(missed, 0);
+}
+
+/* Opens a store whose files have changed, as test_mutated_files does. */
+static bool is_found_by_files(struct mutated_report *report)
+{
+    const struct mutated_settings settings = {.seed = SEED, .files = FILES_MAX};
+
+    return !mutated_run(&settings, report);
+}
+
+static void test_bugs_in_the_formats(void **state)
+{
+    size_t missed = 0;
+
+    (void)state;
+    for (tarn__planted = TARN__PLANT_FIRST_OF_FORMATS; tarn__planted < TARN__PLANTS;
+         tarn__planted++) {
+        struct mutated_report report;
+        bool found = is_found_by_files(&report);
+
+        tell(plant_names[tarn__planted], found, report.files, "files", report.failure);
         missed += !found;
     }
     tarn__planted = 0;
@@ -123,14 +168,18 @@ static void test_nothing_is_found_without_a_bug(void **state)
 {
     struct crash_settings settings = {0};
     struct crash_report report;
+    struct mutated_report of_files;
     uint64_t states;
     bool found = is_found(settings, &report, &states);
 
     (void)state;
-    tell("no bug", found, states, &report);
+    tell("no bug", found, states, "states", report.failure);
     assert_false(found);
     found = is_found_by_syncs(NULL, &report, &states);
-    tell("no bug, but syncs that fail", found, states, &report);
+    tell("no bug, but syncs that fail", found, states, "states", report.failure);
+    assert_false(found);
+    found = is_found_by_files(&of_files);
+    tell("no bug, but files that have changed", found, of_files.files, "files", of_files.failure);
     assert_false(found);
 }
 
@@ -139,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bugs_in_the_order_of_operations),
         cmocka_unit_test(test_bugs_in_the_library),
+        cmocka_unit_test(test_bugs_in_the_formats),
         cmocka_unit_test(test_nothing_is_found_without_a_bug),
     };
 
