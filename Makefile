@@ -49,6 +49,7 @@ check-long:
 	@$(MAKE) --no-print-directory configure
 	@ninja -C $(BUILD) --quiet
 	@TARN_HISTORIES=$${TARN_HISTORIES:-10000} TARN_TEST_SCALE=$${TARN_TEST_SCALE:-10} \
+	    TARN_KILLS=$${TARN_KILLS:-1000} TARN_CUTS=$${TARN_CUTS:-100} \
 	    $(run_tests) --timeout-multiplier 20 --suite unit --suite conformance \
 	    --suite concurrency --suite crash --suite long
 
