@@ -183,7 +183,9 @@ typedef struct tarn_namespace tarn_namespace;
 enum tarn_load {
     TARN_LOAD_NOTHING = 0, /* the namespaces of the catalog, empty */
     TARN_LOAD_NEWEST, /* each from the snapshot with the highest sequence that holds it; one that
-                         no snapshot holds is empty; a snapshot that is damaged fails the open */
+                         no snapshot holds is empty; a snapshot that is damaged fails the open. All
+                         that was saved comes back: where a limit was lowered since, nothing can be
+                         added before enough is deleted */
     TARN_LOAD_NEWEST_WHOLE, /* the same, but where it is damaged the one before it, and so on: what
                                was passed over is told as an event */
 };

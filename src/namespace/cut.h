@@ -16,8 +16,9 @@
 
 struct tarn__cut {
     tarn_namespace *ns;
-    uint64_t sequence; /* the highest that a record of the cut can have */
-    uint64_t keys;     /* how many records the cut has */
+    uint64_t sequence;                     /* the highest that a record of the cut can have */
+    uint64_t keys;                         /* how many records the cut has */
+    struct tarn_namespace_options options; /* as they were at that moment */
     struct tarn__capture capture;
     struct tarn__location_chunk *chunk; /* being handed out */
     struct tarn__locations collected;

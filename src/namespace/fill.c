@@ -107,7 +107,8 @@ tarn_status tarn__replace_begin(struct tarn__replacement *replacement)
     if (status)
         return status;
     tarn__namespace_count(replacement->from, &keys, &bytes, &writes);
-    status = check_limits(replacement, keys, bytes);
+    if (!replacement->beyond_limits)
+        status = check_limits(replacement, keys, bytes);
     shards = atomic_load(&replacement->to->shard_count);
     if (!status && shards != atomic_load(&replacement->from->shard_count))
         status = tarn__shards_assign(replacement->from, shards);

@@ -18,6 +18,7 @@ tarn_status tarn__fill(tarn_namespace *ns, const struct tarn__record *records, s
 struct tarn__replacement {
     tarn_namespace *to, *from; /* from: filled, known to nobody */
     uint64_t largest_value;    /* in from, bytes */
+    bool beyond_limits;        /* also what is more than the limits of to allow */
     struct tarn__index *before;
     void *detached;
 };

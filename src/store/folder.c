@@ -85,20 +85,32 @@ static tarn_status open_lock(struct tarn__folder *folder)
     return status;
 }
 
+/* There is no folder for snapshots. It is made before the catalog, so where there is one, snapshots
+ * have been lost. */
+static tarn_status check_new(const struct tarn__directory *top)
+{
+    struct contents contents = {0};
+    tarn_status status = tarn__directory_list(top, note_name, &contents);
+
+    if (status || !contents.catalog)
+        return status;
+    return tarn__fail(TARN_CORRUPT,
+                      "'%s' has no folder '" SNAPSHOTS "', which every store has: put it back, or "
+                      "make an empty one to go on without what was in it",
+                      tarn__directory_path(top));
+}
+
 static tarn_status open_snapshots(struct tarn__folder *folder)
 {
-    tarn_status status = TARN_OK;
+    tarn_status status = tarn__directory_open_in(folder->top, SNAPSHOTS, &folder->snapshots);
 
-    if (!folder->read_only) {
-        status = tarn__directory_make_in(folder->top, SNAPSHOTS);
-        if (tarn__failed_with(status, EEXIST))
-            status = TARN_OK;
-    }
-    if (!status)
-        status = tarn__directory_open_in(folder->top, SNAPSHOTS, &folder->snapshots);
-    if (folder->read_only && tarn__failed_with(status, ENOENT))
-        status = TARN_OK;
-    return status;
+    if (!tarn__failed_with(status, ENOENT))
+        return status;
+    status = check_new(folder->top);
+    if (status || folder->read_only)
+        return status;
+    status = tarn__directory_make_in(folder->top, SNAPSHOTS);
+    return status ? status : tarn__directory_open_in(folder->top, SNAPSHOTS, &folder->snapshots);
 }
 
 /* Who made, renamed or removed a name may have been killed before it was durable: what is seen here

@@ -255,6 +255,30 @@ tarn_status tarn__snapshot_reader_open(struct tarn__snapshot_reader *reader,
     return status;
 }
 
+tarn_status tarn__snapshot_reader_check_end(struct tarn__snapshot_reader *reader)
+{
+    uint8_t bytes[TARN__BLOCK_HEADER_BYTES + TARN__BLOCK_END_LENGTH];
+    const char *path = tarn__file_path(reader->file);
+    struct tarn__file_block block;
+    uint64_t offset = reader->size - sizeof bytes;
+    tarn_status status = TARN_CORRUPT;
+
+    if (reader->size >= TARN__FILE_HEADER_BYTES + sizeof bytes) {
+        status = tarn__file_read(reader->file, bytes, sizeof bytes, offset);
+        if (status)
+            return status;
+        status = tarn__block_header_read(bytes, sizeof bytes, reader->identity, offset,
+                                         reader->size, path, &block);
+        if (!status)
+            status = tarn__block_verify(&block, bytes + TARN__BLOCK_HEADER_BYTES, path);
+        if (!status && block.kind <= TARN__SNAPSHOT_NAMESPACE_END) /* one that comes before it */
+            status = TARN_CORRUPT;
+    }
+    if (!status)
+        return TARN_OK;
+    return tarn__file_corrupt(path, reader->size, "the file does not end with its end block");
+}
+
 static tarn_status read_header(struct tarn__snapshot_reader *reader)
 {
     uint8_t header[TARN__BLOCK_HEADER_BYTES];

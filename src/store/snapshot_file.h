@@ -92,6 +92,10 @@ tarn_status tarn__snapshot_reader_open(struct tarn__snapshot_reader *reader,
                                        const struct tarn__directory *directory,
                                        const char *file_name);
 
+/* Whether the file ends as the one that it begins as: its end block counts in this file, at this
+ * place. What is between is not looked at. */
+tarn_status tarn__snapshot_reader_check_end(struct tarn__snapshot_reader *reader);
+
 /* Reads the next block, verified and in its place; the end block included. content is valid until
  * the next call. */
 tarn_status tarn__snapshot_reader_next(struct tarn__snapshot_reader *reader, const void **content);

@@ -66,7 +66,9 @@ static tarn_status add_arrival(struct load *load, tarn_namespace *from)
         load->capacity = capacity;
     }
     load->current = &load->arrivals[load->count++];
-    *load->current = (struct arrival){.change.from = from};
+    /* What was saved comes back at an opening, also where a limit was lowered since. */
+    *load->current =
+        (struct arrival){.change = {.from = from, .beyond_limits = load->plan->wanted != NULL}};
     return TARN_OK;
 }
 

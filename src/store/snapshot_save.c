@@ -151,15 +151,19 @@ static tarn_status save_records(struct save *save, struct tarn__cut *cut, const 
     return status;
 }
 
-static tarn_status begin_namespace(struct save *save, const tarn_namespace *ns)
+static tarn_status begin_namespace(struct save *save, const struct tarn__cut *cut)
 {
+    const tarn_namespace *ns = cut->ns;
     uint8_t content[TARN__SNAPSHOT_NAMESPACE_BYTES_MAX];
     struct tarn__snapshot_namespace described = {
-        .number = ns->number, .engine = TARN__ENGINE_MEMORY, .name_length = ns->name_length};
+        .number = ns->number,
+        .engine = TARN__ENGINE_MEMORY,
+        .options = cut->options,
+        .name_length = ns->name_length,
+    };
     size_t length;
     tarn_status status;
 
-    tarn__namespace_options_of(ns, &described.options);
     memcpy(described.name, ns->name, ns->name_length);
     status = tarn__snapshot_namespace_write(&described, content, &length);
     return status ? status
@@ -172,7 +176,7 @@ static tarn_status save_namespace(struct save *save, struct tarn__cut *cut)
     uint8_t content[TARN__SNAPSHOT_NAMESPACE_END_BYTES];
     const uint64_t *locations;
     size_t count;
-    tarn_status status = begin_namespace(save, cut->ns);
+    tarn_status status = begin_namespace(save, cut);
 
     save->writer.count = (struct tarn__snapshot_count){0};
     do {

@@ -42,7 +42,8 @@ static bool note_name(void *context, const char *file_name)
     return true;
 }
 
-/* Reads the head of a snapshot, and the name of the namespace that it is of. */
+/* Reads the head of a snapshot, and the name of the namespace that it is of. The end must be of the
+ * same file, or the head may be another snapshot's, which a disk has written to the wrong place. */
 static tarn_status read_head(const struct tarn__folder *folder, struct tarn__snapshot_entry *entry)
 {
     struct tarn__snapshot_reader reader;
@@ -55,6 +56,8 @@ static tarn_status read_head(const struct tarn__folder *folder, struct tarn__sna
     status = tarn__snapshot_reader_next(&reader, &content);
     if (!status && reader.reading.head.scope == TARN__SCOPE_NAMESPACE)
         status = tarn__snapshot_reader_next(&reader, &content);
+    if (!status)
+        status = tarn__snapshot_reader_check_end(&reader);
     if (!status) {
         entry->head = reader.reading.head;
         entry->ns = reader.reading.ns;

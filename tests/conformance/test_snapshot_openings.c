@@ -376,8 +376,8 @@ static void test_a_damaged_one_is_passed_over(void **state)
     expect_in(f, "a", NULL);
 }
 
-/* One that nobody needs does no harm where its head tells that; and the catalog's options hold. */
-static void test_limits_at_opening(void **state)
+/* What was saved comes back also where a limit was lowered since; but nothing can be added. */
+static void test_limits_that_were_lowered(void **state)
 {
     struct store_folder *f = *state;
 
@@ -385,14 +385,36 @@ static void test_limits_at_opening(void **state)
     expect_ok(tarn_set(f->ns, text("l"), text("1"), NULL, NULL));
     save(f, "s");
     expect_ok(tarn_delete(f->ns, text("l")));
-    expect_ok(tarn_namespace_configure(f->ns, TARN_SET_MAX_KEYS, NAMESPACE_OPTIONS(.max_keys = 1)));
-    store_folder_close(f);
-    expect_status(TARN_TOO_MANY_KEYS, store_folder_try(f->path, NEWEST));
-    store_folder_open(f, NULL);
-    put(f->ns, "2");
-    save(f, "r");
-    flip_last_byte(path_of_snapshot(f, "s"));
+    expect_ok(tarn_namespace_configure(
+        f->ns, TARN_SET_MAX_KEYS | TARN_SET_MAX_BYTES | TARN_SET_MAX_VALUE_SIZE,
+        NAMESPACE_OPTIONS(.max_keys = 1, .max_bytes = 2, .max_value_size = 1)));
     store_folder_reopen(f, NEWEST);
+    expect_stored(f->ns, text("l"), text("1"));
+    expect_in(f, "test", "1");
+    expect_status(TARN_TOO_MANY_KEYS, tarn_insert(f->ns, text("m"), text("")));
+    put(f->ns, "2"); /* in place of another */
+    expect_status(TARN_VALUE_TOO_LARGE, tarn_set(f->ns, text("l"), text("22"), NULL, NULL));
+    expect_ok(tarn_delete(f->ns, text("l")));
+    expect_status(TARN_TOO_MANY_KEYS, tarn_insert(f->ns, text("m"), text("")));
+    expect_status(TARN_TOO_MANY_KEYS, tarn_snapshot_load(f->store, text("s")));
+    expect_in(f, "test", "2");
+}
+
+/* Which snapshot is the newest is told by heads: one whose end is another file's may have another's
+ * head, too. */
+static void test_a_damaged_end_of_an_older_one(void **state)
+{
+    struct store_folder *f = *state;
+
+    put(f->ns, "1");
+    save(f, "s");
+    put(f->ns, "2");
+    save(f, "t");
+    flip_last_byte(path_of_snapshot(f, "s"));
+    store_folder_close(f);
+    expect_status(TARN_CORRUPT, store_folder_try(f->path, NEWEST));
+    expect_error_names(TARN_CORRUPT, "s.snapshot");
+    store_folder_open(f, STORE_OPTIONS(.load = TARN_LOAD_NEWEST_WHOLE));
     expect_in(f, "test", "2");
 }
 
@@ -411,7 +433,8 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_another_stores_is_loaded_by_name),
     STORE_FOLDER_TEST(test_a_damaged_newest_fails),
     STORE_FOLDER_TEST(test_a_damaged_one_is_passed_over),
-    STORE_FOLDER_TEST(test_limits_at_opening),
+    STORE_FOLDER_TEST(test_limits_that_were_lowered),
+    STORE_FOLDER_TEST(test_a_damaged_end_of_an_older_one),
 };
 
 CONFORMANCE_TOPIC(snapshot_openings, tests);

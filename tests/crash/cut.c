@@ -137,14 +137,13 @@ bool cut_of_records(const struct worker_log *log, unsigned session, struct cut_w
  */
 
 /* Changes of options make a config higher. Later ones may be in the content if `later`. */
-static bool same_configs(const struct worker_catalog *catalog, unsigned ns, bool later,
+static bool same_configs(const struct worker_catalog *catalog, unsigned ns,
                          const struct worker_content *content)
 {
     for (unsigned i = 0; i < WORKER_NAMESPACES; i++) {
         uint32_t wanted = ns == WORKER_STORE || ns == i ? catalog->config[i] : 0;
-        uint32_t config = content->config[i];
 
-        if (config != wanted && !(later && config > wanted && same_generation(wanted, config)))
+        if (content->config[i] != wanted)
             return false;
     }
     return true;
@@ -152,10 +151,10 @@ static bool same_configs(const struct worker_catalog *catalog, unsigned ns, bool
 
 /* A catalog was in force between two stamps, at most. */
 static bool cut_under(const struct worker_log *log, unsigned session, struct cut_window window,
-                      const struct worker_catalog *catalog, struct cut_window force,
-                      const struct cut_kind *kind, const struct worker_content *content)
+                      const struct worker_catalog *catalog, struct cut_window force, unsigned ns,
+                      const struct worker_content *content)
 {
-    if (!same_configs(catalog, kind->ns, kind->options_later, content))
+    if (!same_configs(catalog, ns, content))
         return false;
     window.from = force.from > window.from ? force.from : window.from;
     window.to = force.to < window.to ? force.to : window.to;
@@ -163,7 +162,7 @@ static bool cut_under(const struct worker_log *log, unsigned session, struct cut
 }
 
 bool cut_of_store(const struct worker_log *log, unsigned session, struct cut_window window,
-                  struct cut_kind kind, const struct worker_content *content)
+                  unsigned ns, const struct worker_content *content)
 {
     const struct worker_session *known = &log->sessions[session];
     const struct worker_catalog *catalog = &known->catalog;
@@ -176,11 +175,11 @@ bool cut_of_store(const struct worker_log *log, unsigned session, struct cut_win
         if (step->kind != WORKER_CATALOG || !step_may_be_done(step))
             continue;
         force.to = step_latest(step);
-        if (cut_under(log, session, window, catalog, force, &kind, content))
+        if (cut_under(log, session, window, catalog, force, ns, content))
             return true;
         catalog = &step->after;
         force.from = step->issued;
     }
     force.to = CUT_NO_END;
-    return cut_under(log, session, window, catalog, force, &kind, content);
+    return cut_under(log, session, window, catalog, force, ns, content);
 }

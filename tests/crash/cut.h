@@ -22,15 +22,10 @@ struct cut_window {
 bool cut_of_records(const struct worker_log *log, unsigned session, struct cut_window window,
                     const struct worker_content *content);
 
-struct cut_kind {
-    unsigned ns;        /* the one that the snapshot is of, or WORKER_STORE */
-    bool options_later; /* the options in it may be of a moment behind the cut */
-};
-
 /* The same for the whole of a snapshot: its namespaces and their configurations, too, were those of
- * that moment. */
+ * that moment. ns: the one that the snapshot is of, or WORKER_STORE. */
 bool cut_of_store(const struct worker_log *log, unsigned session, struct cut_window window,
-                  struct cut_kind kind, const struct worker_content *content);
+                  unsigned ns, const struct worker_content *content);
 
 /* Whether a change that has ended so may have been made; and whether it was. */
 bool step_may_be_done(const struct worker_step *step);

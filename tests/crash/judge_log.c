@@ -250,11 +250,10 @@ static bool is_save_of_step(const struct judge *judge, const struct snapshot_con
                             const struct worker_step *step)
 {
     struct cut_window window = {step->issued, step_latest(step)};
-    struct cut_kind kind = {.ns = step->ns};
 
     return found->whole == (step->ns == WORKER_STORE) && (found->whole || found->ns == step->ns) &&
            (!step_is_done(step) || found->sequence == step->sequence) &&
-           cut_of_store(judge->log, step->session, window, kind, &found->content);
+           cut_of_store(judge->log, step->session, window, step->ns, &found->content);
 }
 
 /* Whether what is there under a name, or that nothing is, is what this says. */
@@ -307,18 +306,16 @@ static uint64_t told_at(const struct judge *judge, const char *name)
     return CUT_NO_END;
 }
 
-/* Options may change while an autosave is written, and are those of that time in it. An opening of
- * the judge may have made one, too: of what it had loaded. */
+/* An opening of the judge may have made an autosave, too: of what it had loaded. */
 static bool is_autosave(const struct judge *judge, const struct snapshot_content *found)
 {
     uint32_t sessions = atomic_load(&judge->log->session_count);
     unsigned ns = found->whole ? WORKER_STORE : found->ns;
     struct cut_window window = {0, told_at(judge, found->name)};
-    struct cut_kind kind = {.ns = ns, .options_later = true};
     struct worker_content only;
 
     for (uint32_t i = 0; i < sessions; i++)
-        if (cut_of_store(judge->log, i, window, kind, &found->content))
+        if (cut_of_store(judge->log, i, window, ns, &found->content))
             return true;
     if (window.to != CUT_NO_END)
         return false;

@@ -156,6 +156,8 @@ static bool is_error_of(struct trial *t, tarn_status status, unsigned file)
     mutant_first_bad(t->mutant, file, &begin, &end);
     if (t->mutant->made.status) /* its checksums are right: what is wrong comes to light later */
         begin = 0, end = here->length;
+    if (error->offset == here->length) /* where an opening looks for the end block */
+        return true;
     return error->offset >= begin && error->offset <= end && error->offset <= here->length;
 }
 

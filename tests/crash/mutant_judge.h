@@ -4,15 +4,14 @@
  * What must come of it follows from the bytes alone. A file that is not, byte for byte, one of
  * those that were saved is damaged: who reads it to its end must be told so, with its name and the
  * first block that is not as it was. Which snapshots an opening reads follows from their heads, and
- * a damaged file has the head of a saved one if it begins with the same bytes. So for each kind of
- * opening it is known which error there must be, or what the namespaces must hold.
+ * a damaged file has the head of a saved one if it begins and ends with the same bytes. So for each
+ * kind of opening it is known which error there must be, or what the namespaces must hold.
  *
  *      TARN_LOAD_NEWEST         an error, or what the newest snapshots hold
  *      TARN_LOAD_NEWEST_WHOLE   what the newest whole ones hold, and an event for each that was not
  *      TARN_LOAD_NOTHING        then every snapshot that was changed is verified and loaded
  *
- * A snapshot that is missing is not asked for: nothing says which ones there were. The same is true
- * of one that begins with the head of an older one.
+ * A snapshot that is missing is not asked for: nothing says which ones there were.
  *
  * And always: the opening changes nothing on the disk; no piece of memory is asked for that is
  * larger than an opening of the unchanged store needs and than the file; and when the files are

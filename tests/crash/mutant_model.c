@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define ALL_NAMESPACES ((1u << SAVED_NAMESPACES) - 1)
+#define END_BLOCK_BYTES (TARN__BLOCK_HEADER_BYTES + TARN__BLOCK_END_LENGTH)
+#define ALL_NAMESPACES  ((1u << SAVED_NAMESPACES) - 1)
 
 static bool begins_as(const struct mutant_file *file, const struct saved_original *original,
                       size_t length)
@@ -26,11 +27,23 @@ int mutant_is(const struct mutant *mutant, unsigned file)
     return -1;
 }
 
+/* An end block counts where it was written: at the end of a file of that length. */
+static bool ends_as(const struct mutant_file *file, const struct saved_original *original)
+{
+    size_t end = original->length - END_BLOCK_BYTES;
+
+    return file->length == original->length &&
+           memcmp(file->bytes + end, original->bytes + end, END_BLOCK_BYTES) == 0;
+}
+
 int mutant_has_head_of(const struct mutant *mutant, unsigned file)
 {
+    const struct mutant_file *here = &mutant->files[file];
+    bool made = here->changed && (mutant->made.status || mutant->made.unknown);
+
     for (unsigned i = SAVED_OLD; i <= SAVED_BETA; i++)
-        if (begins_as(&mutant->files[file], &mutant->saved->files[i],
-                      mutant->saved->files[i].head_bytes))
+        if (begins_as(here, &mutant->saved->files[i], mutant->saved->files[i].head_bytes) &&
+            (made || ends_as(here, &mutant->saved->files[i])))
             return (int)i;
     return -1;
 }

@@ -268,11 +268,14 @@ static bool try_fields(const struct place *place)
  * Blocks
  */
 
-/* Puts another block in the place of this one. For the end block, the last that is written. */
+/* Puts another block in the place of this one. For the end block, the last that is written; then a
+ * snapshot is refused for its end or, where that may pass for one, for what comes before. */
 static bool try_block(const struct place *place, tarn_status status, unsigned kind,
                       const void *content, size_t length, const char *what)
 {
     const struct saved_original *original = &place->run->saved.files[place->file];
+    bool is_end = place->block + 1 == original->block_count;
+    struct mutant_made made = {.status = status, .unknown = is_end && place->file >= SAVED_OLD};
     struct file_builder file;
 
     file_begin(&file, original->bytes[8], original->bytes + 16);
@@ -284,11 +287,11 @@ static bool try_block(const struct place *place, tarn_status status, unsigned ki
         else
             file_block(&file, copied.kind, copied.bytes, copied.length);
     }
-    if (place->block + 1 < original->block_count)
-        file_end(&file);
-    else
+    if (is_end)
         file_block(&file, kind, content, length);
-    return try_file(place, &file, (struct mutant_made){.status = status}, what);
+    else
+        file_end(&file);
+    return try_file(place, &file, made, what);
 }
 
 /* Kinds that there are not, and contents that are too short or too long. */
