@@ -301,15 +301,16 @@ static unsigned order_of(size_t bytes)
     return (unsigned)__builtin_ctzll(bytes / TARN__BLOCK_BYTES_MIN);
 }
 
-/* None for a small store; about 3 % of a large one. The caller has the lock. */
+/* None for a small store; about 3 % of a large one. Two as soon as that is little, because making
+ * one ready may take as long as filling one, and whoever finds none gets one of small pages. The
+ * caller has the lock. */
 static uint32_t ready_wanted(const struct tarn__pages *pages)
 {
+    uint32_t least = pages->regions_held < 2 ? 0 : pages->regions_held < 8 ? 1 : 2;
     uint32_t wanted = pages->regions_held / 32;
 
-    if (pages->regions_held < 2)
-        return 0;
-    if (wanted < 1)
-        wanted = 1;
+    if (wanted < least)
+        wanted = least;
     if (wanted > sizeof pages->ready / sizeof pages->ready[0])
         wanted = sizeof pages->ready / sizeof pages->ready[0];
     return wanted;
