@@ -4,7 +4,8 @@
  * it was where a call failed, nothing acknowledged is lost, and TARN_OUTCOME_UNKNOWN is told where
  * it can be either. (Numbers 13, 15, 18 to 22 of the list of faults, for catalog and snapshots.)
  *
- * TARN_SEED is the first run's seed. TARN_TEST_SCALE multiplies the number of runs.
+ * TARN_SEED is the first run's seed, TARN_CRASH_SEEDS says how many there are; TARN_TEST_SCALE
+ * multiplies them.
  */
 #include "crash/run.h"
 
@@ -22,6 +23,11 @@
 
 #define STEPS 14
 #define SEEDS 2
+
+static uint64_t seeds(void)
+{
+    return environment_number("TARN_CRASH_SEEDS", SEEDS) * environment_number("TARN_TEST_SCALE", 1);
+}
 
 static uint64_t first_seed(void)
 {
@@ -58,7 +64,7 @@ static void fail_each_sync(enum sim_sync_failure failure, const char *what)
 {
     uint64_t states = 0, runs = 0, seed = first_seed();
 
-    for (uint64_t i = 0; i < SEEDS * environment_number("TARN_TEST_SCALE", 1); i++) {
+    for (uint64_t i = 0; i < seeds(); i++) {
         bool fired = true;
 
         for (uint64_t nth = 1; fired; nth++, runs++) {
@@ -89,7 +95,7 @@ static void fail_each_call(enum os_fault_effect effect, bool lasting, int error,
 {
     uint64_t states = 0, runs = 0, seed = first_seed();
 
-    for (uint64_t i = 0; i < SEEDS * environment_number("TARN_TEST_SCALE", 1); i++) {
+    for (uint64_t i = 0; i < seeds(); i++) {
         bool fired = true;
 
         for (uint64_t nth = 1; fired; nth++, runs++) {
