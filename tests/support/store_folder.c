@@ -244,12 +244,12 @@ void store_folder_expect_content(struct fixture_state before, tarn_namespace *ns
 
 void expect_error_names(tarn_status status, const char *file_name)
 {
-    struct tarn_error error = *tarn_last_error();
+    const struct tarn_error *error = tarn_last_error();
 
-    expect_status(status, error.status);
-    if (!strstr(error.message, file_name))
-        print_error("\"%s\" does not name %s\n", error.message, file_name);
-    expect_that(strstr(error.message, file_name) != NULL);
+    expect_status(status, error->status);
+    if (!strstr(error->message, file_name))
+        print_error("\"%s\" does not name %s\n", error->message, file_name);
+    expect_that(strstr(error->message, file_name) != NULL);
 }
 
 struct tarn_stats store_folder_stats(tarn_namespace *ns)

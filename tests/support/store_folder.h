@@ -67,7 +67,7 @@ void store_folder_expect_content(struct fixture_state before, tarn_namespace *ns
                                  int line);
 
 /* The last error is of this status, and its message names the file. */
-void expect_error_names(tarn_status status, const char *file_name);
+void expect_error_names(tarn_status status, const char *file_name) __attribute__((nonnull));
 
 struct tarn_stats store_folder_stats(tarn_namespace *ns);
 
