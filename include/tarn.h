@@ -179,15 +179,22 @@ enum tarn_content {
 typedef struct tarn_store tarn_store;
 typedef struct tarn_namespace tarn_namespace;
 
-/* What an open store has in memory at first. */
+/* What of its snapshots a store in a directory has in memory at first. */
 enum tarn_load {
-    TARN_LOAD_NOTHING = 0, /* the namespaces of the catalog, empty */
-    TARN_LOAD_NEWEST, /* each from the snapshot with the highest sequence that holds it; one that
-                         no snapshot holds is empty; a snapshot that is damaged fails the open. All
-                         that was saved comes back: where a limit was lowered since, nothing can be
-                         added before enough is deleted */
-    TARN_LOAD_NEWEST_WHOLE, /* the same, but where it is damaged the one before it, and so on: what
-                               was passed over is told as an event */
+    /* Each namespace from the snapshot with the highest sequence that holds it; one that no
+     * snapshot holds is empty. A snapshot that is damaged fails the open. All that was saved comes
+     * back: where a limit was lowered since, nothing can be added before enough is deleted. A
+     * namespace that was dropped and made or loaded again is another one, to be saved anew. */
+    TARN_LOAD_NEWEST = 0,
+
+    /* The same, but where it is damaged the one before it, and so on; empty if none is whole. What
+     * was passed over is told as an event each, and autosaves of this opening delete none of what
+     * was there. */
+    TARN_LOAD_NEWEST_WHOLE = 1,
+
+    /* The namespaces of the catalog, empty. What is saved then is the newest; but autosaves of this
+     * opening delete none of what was there. */
+    TARN_LOAD_NOTHING = 2,
 };
 
 enum tarn_event_kind {
@@ -251,7 +258,9 @@ TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *optio
  * Waits for the calls under way, ends the store's thread and frees everything in it. NULL is
  * allowed. The store's handle must not be used afterwards. Namespace handles that are still open
  * remain valid: every call with one returns TARN_CLOSED, and they are still to be given to
- * tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held; nothing has changed.
+ * tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held; nothing has changed. Where an
+ * autosave is to save at close, its failure is that of the close, and the store stays open: close
+ * it again once the reason is gone, or without that save after tarn_autosave_stop().
  */
 TARN_API tarn_status tarn_close(tarn_store *store);
 
@@ -443,14 +452,15 @@ TARN_API tarn_status tarn_snapshot_verify(tarn_store *store, struct tarn_slice n
 
 struct tarn_autosave_options {
     size_t size;               /* sizeof(struct tarn_autosave_options) */
-    uint64_t interval_ms;      /* from 100; default 300,000 */
-    struct tarn_slice pattern; /* the snapshots' names, up to 200 bytes: {ts} becomes the time, as
-                                  in 20261121T091500042, and {ns} the namespace's name, in which
-                                  bytes other than letters, digits, '-', '_' and '.' are written as
-                                  %2F. {ts} must be there, and {ns} in a namespace's pattern and
-                                  nowhere else. Default: "{ns}-{ts}", or "store-{ts}" */
-    uint32_t keep; /* how many of its snapshots remain; the others are deleted, the oldest first,
-                      once the newest has been read back and is whole; default 3 */
+    uint64_t interval_ms;      /* from 100 to 31,622,400,000; default 300,000 */
+    struct tarn_slice pattern; /* the snapshots' names, up to 200 bytes: {ts} becomes the time
+                                  (UTC), as in 20261121T091500042, and {ns} the namespace's name, in
+                                  which bytes other than letters, digits, '-', '_' and '.' are
+                                  written as %2F. {ts} must be there, and {ns} in a namespace's
+                                  pattern and nowhere else. Default: "{ns}-{ts}", or "store-{ts}" */
+    uint32_t keep; /* how many of its snapshots remain: of those of this store and namespace whose
+                      names fit the pattern. The others are deleted, the oldest first, once the
+                      newest has been read back and is whole; default 3 */
     bool at_close; /* while it runs, tarn_close() saves as well: if that fails, so does the close */
 };
 
@@ -465,7 +475,8 @@ TARN_API tarn_status tarn_autosave_start(tarn_store *store, struct tarn_slice na
 /* Starts all that are set and do not run. */
 TARN_API tarn_status tarn_autosave_start_all(tarn_store *store);
 
-/* Stops one; waits for a save that is under way. TARN_AUTOSAVE_NOT_RUNNING. */
+/* Stops one; waits for a save that is under way. TARN_AUTOSAVE_NOT_RUNNING. With TARN_IO, TARN_FULL
+ * or TARN_OUTCOME_UNKNOWN it is stopped, too, but the next opening may start it again. */
 TARN_API tarn_status tarn_autosave_stop(tarn_store *store, struct tarn_slice namespace_name);
 
 struct tarn_autosave_info {

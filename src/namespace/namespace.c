@@ -262,6 +262,16 @@ static void apply_fields(tarn_namespace *ns, unsigned fields,
         atomic_store(&ns->max_bytes, options->max_bytes);
 }
 
+/* What limits count is only kept while there is a limit. All locks are held. */
+static void count_anew(tarn_namespace *ns)
+{
+    uint64_t keys, bytes, writes;
+
+    tarn__namespace_count(ns, &keys, &bytes, &writes);
+    atomic_store(&ns->keys, keys);
+    atomic_store(&ns->bytes, bytes);
+}
+
 /* before receives the options that were in force. */
 static tarn_status configure(tarn_namespace *ns, unsigned fields,
                              const struct tarn_namespace_options *options,
@@ -280,8 +290,7 @@ static tarn_status configure(tarn_namespace *ns, unsigned fields,
         status = too_low("max_bytes", options->max_bytes, bytes);
     if (!status) {
         apply_fields(ns, fields, options);
-        atomic_store(&ns->keys, keys);
-        atomic_store(&ns->bytes, bytes);
+        count_anew(ns);
     }
     tarn__shards_unlock_all(ns);
     return status;
@@ -293,6 +302,7 @@ static void change_back(tarn_namespace *ns, unsigned fields,
     if (tarn__shards_lock_all_at_last(ns))
         return; /* it has ended */
     apply_fields(ns, fields, before);
+    count_anew(ns);
     tarn__shards_unlock_all(ns);
 }
 

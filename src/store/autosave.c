@@ -105,6 +105,10 @@ tarn_status tarn__autosave_restore(tarn_store *store, tarn_namespace *ns,
 
     if (!settings->pattern_length)
         return TARN_OK;
+    if (settings->keep == 0 || settings->interval_ms < INTERVAL_MS_MIN ||
+        settings->interval_ms > INTERVAL_MS_MAX)
+        return tarn__fail(TARN_CORRUPT, "'%s/catalog' has autosave settings that are out of bounds",
+                          tarn__directory_path(store->folder.top));
     status = make_room(ns);
     if (status)
         return status;
@@ -156,13 +160,13 @@ static tarn_status choose_name(tarn_store *store, const struct tarn__autosave *a
     return status ? status : tarn__fail(TARN_IO, "no free name for a snapshot");
 }
 
-/* Whether an autosave has made the snapshot. */
-static bool is_of(const struct tarn__snapshot_entry *entry, const struct tarn__autosave *autosave,
-                  const tarn_namespace *ns)
+/* Whether an autosave has made the snapshot, or may have, and it may be deleted for a newer one. */
+static bool is_of(const tarn_store *store, const struct tarn__snapshot_entry *entry,
+                  const struct tarn__autosave *autosave, const tarn_namespace *ns)
 {
     struct tarn_slice name;
 
-    return !entry->error.status &&
+    return tarn__snapshot_is_own(store, entry) && entry->head.sequence > store->spared_sequence &&
            entry->head.scope == (ns ? TARN__SCOPE_NAMESPACE : TARN__SCOPE_STORE) &&
            (!ns || entry->ns.number == ns->number) &&
            tarn__snapshot_name_of(entry->file_name, &name) &&
@@ -178,7 +182,7 @@ static tarn_status prune(tarn_store *store, const struct tarn__autosave *autosav
     size_t own = 0;
 
     for (size_t i = 0; i < all.count; i++) /* they keep their order: the newest first */
-        if (is_of(&all.entries[i], autosave, ns))
+        if (is_of(store, &all.entries[i], autosave, ns))
             all.entries[own++] = all.entries[i];
     if (!status && own > autosave->settings.keep) {
         status = tarn__snapshot_verify(store, all.entries[0].file_name);
@@ -285,11 +289,12 @@ void tarn__autosave_run(void *context)
             return;
         }
         ns = number ? by_number(store, number) : NULL;
-        autosave_of(store, ns)->due_ns =
-            now + autosave_of(store, ns)->settings.interval_ms * 1000000;
         if (ns)
             atomic_fetch_add(&ns->references, 1);
         (void)save(store, ns); /* told as an event, and counted */
+        /* From its end on: who waits for the lock gets it, however long a save takes. */
+        autosave_of(store, ns)->due_ns =
+            os->monotonic_ns(os) + autosave_of(store, ns)->settings.interval_ms * 1000000;
         tarn__store_unlock_saving(store);
         if (ns)
             tarn__namespace_release(ns);
@@ -427,7 +432,6 @@ tarn_status tarn_autosave_start(tarn_store *store, struct tarn_slice namespace_n
 
 tarn_status tarn_autosave_stop(tarn_store *store, struct tarn_slice namespace_name)
 {
-    struct tarn__autosave before;
     tarn_namespace *ns;
     tarn_status status = begin(store, namespace_name, &ns);
 
@@ -437,9 +441,10 @@ tarn_status tarn_autosave_stop(tarn_store *store, struct tarn_slice namespace_na
         tarn__store_unlock_saving(store);
         return tarn__outcome(TARN_AUTOSAVE_NOT_RUNNING);
     }
-    before = *autosave_of(store, ns);
     autosave_of(store, ns)->settings.enabled = false;
-    return end(store, ns, &before);
+    status = tarn__store_write_catalog(store); /* what cannot be saved can be closed all the same */
+    tarn__store_unlock_saving(store);
+    return status;
 }
 
 tarn_status tarn_autosave_start_all(tarn_store *store)

@@ -194,7 +194,10 @@ tarn_status tarn__folder_publish(const struct tarn__directory *directory, struct
         return status;
     }
     status = tarn__file_rename(directory, temporary, directory, name);
-    if (!status)
-        status = tarn__directory_sync(directory);
-    return status ? unknown(directory, name) : TARN_OK;
+    if (status) { /* told as failed, and perhaps done: then the temporary name is gone */
+        (void)unknown(directory, name);
+        tarn__folder_abandon(directory, NULL, temporary);
+        return TARN_OUTCOME_UNKNOWN;
+    }
+    return tarn__directory_sync(directory) ? unknown(directory, name) : TARN_OK;
 }

@@ -5,6 +5,7 @@
  * the catalog; if that fails, memory is changed back, and nobody has seen it.
  */
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 #include "format/name.h"
 #include "store/autosave.h"
@@ -12,6 +13,9 @@
 #include "store/store.h"
 
 #include <string.h>
+
+/* At a time, so that not each save writes the catalog. */
+#define SEQUENCES_RESERVED ((uint64_t)1 << 20)
 
 tarn_status tarn__store_lock(tarn_store *store)
 {
@@ -168,6 +172,8 @@ static tarn_status describe(tarn_store *store, struct tarn__catalog *catalog)
     memcpy(catalog->identity, store->identity, sizeof catalog->identity);
     catalog->seed = store->environment.seed;
     catalog->sequence = atomic_load(&store->environment.sequence);
+    if (catalog->sequence < store->catalog_sequence)
+        catalog->sequence = store->catalog_sequence;
     catalog->next_number = store->next_number;
     tarn__autosave_describe(&store->autosave, &catalog->autosave);
     catalog->namespaces = tarn__allocate_zeroed(bytes ? bytes : 1);
@@ -206,8 +212,25 @@ tarn_status tarn__store_write_catalog(tarn_store *store)
     if (!status)
         status = tarn__catalog_file_replace(store->environment.os, &store->folder, &catalog);
     store->catalog_unknown = status == TARN_OUTCOME_UNKNOWN;
+    if (!status)
+        store->catalog_sequence = catalog.sequence;
     tarn__catalog_release(&catalog);
     return status;
+}
+
+tarn_status tarn__store_reserve_sequence(tarn_store *store, uint64_t sequence)
+{
+    uint64_t before = store->catalog_sequence;
+    tarn_status status;
+
+    if (sequence <= before || store->catalog_unknown ||
+        TARN__PLANTED(TARN__PLANT_SEQUENCE_NOT_RAISED))
+        return TARN_OK;
+    store->catalog_sequence = sequence + SEQUENCES_RESERVED;
+    status = tarn__store_write_catalog(store);
+    if (status)
+        store->catalog_sequence = before;
+    return status == TARN_OUTCOME_UNKNOWN ? TARN_OK : status; /* opening reads the heads as well */
 }
 
 static void owner_lock(void *context)

@@ -241,6 +241,10 @@ tarn_status tarn__snapshot_reader_open(struct tarn__snapshot_reader *reader,
     if (tarn__failed_with(status, ENOENT))
         return tarn__fail(TARN_SNAPSHOT_NOT_FOUND, "there is no '%s/%s'",
                           tarn__directory_path(directory), file_name);
+    if (tarn__failed_with(status, ELOOP) || tarn__failed_with(status, EISDIR) ||
+        tarn__failed_with(status, EINVAL))
+        return tarn__fail(TARN_CORRUPT, "'%s/%s' is not a regular file",
+                          tarn__directory_path(directory), file_name);
     if (status)
         return status;
     status = tarn__file_size(reader->file, &reader->size);

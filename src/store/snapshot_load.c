@@ -146,7 +146,9 @@ static tarn_status read_file(struct load *load)
     } while (!status && reader->block.kind != TARN__BLOCK_END);
     load->sequence = reader->reading.head.sequence;
     if (!status && load->plan->from.length && load->count == 0)
-        status = tarn__store_named(TARN_NAMESPACE_NOT_FOUND, load->plan->from);
+        status = tarn__fail(TARN_NAMESPACE_NOT_FOUND, "'%s' does not hold namespace \"%.*s\"",
+                            tarn__snapshot_reader_path(reader), (int)load->plan->from.length,
+                            (const char *)load->plan->from.data);
     return status;
 }
 

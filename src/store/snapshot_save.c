@@ -237,6 +237,13 @@ static tarn_status write_file(struct save *save, const char *file_name)
         tarn__snapshot_writer_abandon(&save->writer);
         return status;
     }
+    pthread_mutex_lock(&save->store->lock);
+    status = tarn__store_reserve_sequence(save->store, save->sequence);
+    pthread_mutex_unlock(&save->store->lock);
+    if (status) {
+        tarn__snapshot_writer_abandon(&save->writer);
+        return status;
+    }
     status = tarn__snapshot_writer_publish(&save->writer, file_name);
     save->sync_ns = os->monotonic_ns(os) - start - save->write_ns;
     return status;

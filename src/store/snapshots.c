@@ -100,6 +100,12 @@ tarn_status tarn__snapshots_look(tarn_store *store, struct tarn__snapshot_entrie
     return status;
 }
 
+bool tarn__snapshot_is_own(const tarn_store *store, const struct tarn__snapshot_entry *entry)
+{
+    return !entry->error.status &&
+           memcmp(entry->head.store, store->identity, sizeof store->identity) == 0;
+}
+
 void tarn__snapshots_release(struct tarn__snapshot_entries *all)
 {
     tarn__free(all->entries);
@@ -165,6 +171,12 @@ static bool may_hold(const tarn_store *store, const struct tarn__snapshot_entry 
            TARN__PLANTED(TARN__PLANT_SUCCESSOR);
 }
 
+/* What is in memory is less than what the snapshots hold: they stay. */
+static void spare_all(tarn_store *store)
+{
+    store->spared_sequence = atomic_load(&store->environment.sequence);
+}
+
 /* The last error says why. */
 static void tell_passed_over(tarn_store *store, const struct tarn__snapshot_entry *entry,
                              tarn_status status)
@@ -173,6 +185,7 @@ static void tell_passed_over(tarn_store *store, const struct tarn__snapshot_entr
 
     (void)tarn__snapshot_name_of(entry->file_name, &name); /* it is in the list */
     tarn__store_tell(store, TARN_EVENT_SNAPSHOT_PASSED_OVER, status, tarn_slice_of("", 0), name);
+    spare_all(store);
 }
 
 static bool is_broken(tarn_status status)
@@ -251,11 +264,14 @@ tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
     if (!status)
         status = tarn__snapshots_look(store, &all);
     for (size_t i = 0; i < all.count && !status; i++)
-        if (!all.entries[i].error.status && !TARN__PLANTED(TARN__PLANT_SEQUENCE_NOT_RAISED))
+        if (tarn__snapshot_is_own(store, &all.entries[i]) &&
+            !TARN__PLANTED(TARN__PLANT_SEQUENCE_NOT_RAISED))
             tarn__store_raise_sequence(store, all.entries[i].head.sequence);
     if (!status && load != TARN_LOAD_NEWEST_WHOLE)
         status = check_heads(&all, load);
-    if (!status && load != TARN_LOAD_NOTHING)
+    if (!status && load == TARN_LOAD_NOTHING)
+        spare_all(store);
+    else if (!status)
         status = load_all(store, &all, load);
     tarn__snapshots_release(&all);
     return status;

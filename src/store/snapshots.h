@@ -27,6 +27,9 @@ struct tarn__snapshot_entries {
 tarn_status tarn__snapshots_look(tarn_store *store, struct tarn__snapshot_entries *all);
 void tarn__snapshots_release(struct tarn__snapshot_entries *all);
 
+/* Whether its head can be read, and says that this store has made it. */
+bool tarn__snapshot_is_own(const tarn_store *store, const struct tarn__snapshot_entry *entry);
+
 /* Opening: a folder without a catalog becomes that of a new store, if nothing is in it. */
 tarn_status tarn__store_begin_folder(tarn_store *store);
 

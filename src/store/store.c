@@ -58,10 +58,11 @@ void tarn__store_release(void *context)
 void tarn__store_tell(tarn_store *store, enum tarn_event_kind kind, tarn_status status,
                       struct tarn_slice namespace_name, struct tarn_slice snapshot)
 {
+    static const struct tarn_error none;
     struct tarn_error error = *tarn_last_error();
     struct tarn_event event = {.kind = kind,
                                .status = status,
-                               .error = &error,
+                               .error = status ? &error : &none,
                                .namespace_name = namespace_name,
                                .snapshot = snapshot};
 
@@ -177,6 +178,7 @@ static tarn_status read_folder(tarn_store *store, enum tarn_load load)
     memcpy(store->identity, catalog.identity, sizeof store->identity);
     store->environment.seed = catalog.seed;
     atomic_store(&store->environment.sequence, catalog.sequence);
+    store->catalog_sequence = catalog.sequence;
     status = make_namespaces(store, &catalog);
     if (!status)
         status = tarn__autosave_restore(store, NULL, &catalog.autosave);
@@ -195,7 +197,7 @@ static tarn_status check_options(const struct tarn_options *options, const char 
     if (options->max_memory_bytes && options->max_memory_bytes < TARN__REGION_BYTES)
         return tarn__fail(TARN_INVALID_ARGUMENT, "max_memory_bytes is %llu, and at least %zu",
                           (unsigned long long)options->max_memory_bytes, TARN__REGION_BYTES);
-    if ((unsigned)options->load > TARN_LOAD_NEWEST_WHOLE)
+    if ((unsigned)options->load > TARN_LOAD_NOTHING)
         return tarn__fail(TARN_INVALID_ARGUMENT, "load is %d", (int)options->load);
     if (!dir && (options->read_only || options->load || options->autosave))
         return tarn__fail(

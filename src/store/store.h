@@ -37,8 +37,11 @@ struct tarn_store {
     _Atomic uint32_t calls; /* on the table of namespaces, under way */
     pthread_mutex_t lock;   /* what follows */
     bool closed;
-    bool catalog_unknown; /* what the folder's catalog says */
-    uint64_t next_number; /* of a namespace */
+    bool catalog_unknown;      /* what the folder's catalog says */
+    uint64_t catalog_sequence; /* that it says: no snapshot of the store has a higher one */
+    uint64_t spared_sequence;  /* autosaves delete nothing that was there when the store was opened
+                                  without all that its snapshots hold */
+    uint64_t next_number;      /* of a namespace */
     struct tarn__autosave autosave;
     tarn_namespace **namespaces; /* sorted by name */
     size_t count, capacity;
@@ -92,6 +95,10 @@ void tarn__store_take_out(tarn_store *store, const tarn_namespace *ns);
 
 /* Sees to it that writes get higher sequences than this. */
 void tarn__store_raise_sequence(tarn_store *store, uint64_t least);
+
+/* Sees to it that the catalog says a sequence that is not lower, so that the next opening gives out
+ * higher ones whatever it can read. Locked. */
+tarn_status tarn__store_reserve_sequence(tarn_store *store, uint64_t sequence);
 
 /* Makes the catalog say what the store is now. Nothing to do for a store in memory. */
 tarn_status tarn__store_write_catalog(tarn_store *store);

@@ -8,6 +8,7 @@
 #include "support/store_folder.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ static void note(void *context, const struct tarn_event *event)
     copy_slice(seen.snapshot, sizeof seen.snapshot, event->snapshot);
     copy_slice(seen.namespace_name, sizeof seen.namespace_name, event->namespace_name);
     seen.status = event->status;
+    expect_status(event->status, event->error->status);
     if (event->kind == TARN_EVENT_AUTOSAVE_FAILED) {
         copy_slice(seen.message, sizeof seen.message,
                    tarn_slice_of(event->error->message, strlen(event->error->message)));
@@ -85,6 +87,13 @@ static struct listed *list(struct store_folder *f)
     listed.count = 0;
     expect_ok(tarn_snapshot_list(f->store, note_snapshot, &listed));
     return &listed;
+}
+
+static const char *listed_last(struct store_folder *f)
+{
+    struct listed *all = list(f);
+
+    return all->names[all->count - 1];
 }
 
 static void put(struct store_folder *f, const char *key, const char *value)
@@ -241,6 +250,100 @@ static void test_saves_all_at_close(void **state)
     expect_number(3, list(f)->count);
 }
 
+/* What an opening did not load is not deleted by its autosaves, however many they are. */
+static void test_nothing_is_deleted_that_was_not_loaded(void **state)
+{
+    struct store_folder *f = *state;
+
+    open_watched(f, TARN_LOAD_NEWEST);
+    put(f, "key", "precious");
+    expect_ok(tarn_autosave_set(f->store, text("test"),
+                                AUTOSAVE(.interval_ms = 100, .keep = 1, .at_close = true)));
+    expect_ok(tarn_autosave_start(f->store, text("test")));
+    for (int i = 0; i < 3; i++) {
+        open_watched(f, TARN_LOAD_NOTHING);
+        wait_for(&seen.done, 2);
+    }
+    expect_number(0, fixture_state_of(f->ns).keys);
+    expect_ok(tarn_autosave_stop(f->store, text("test")));
+    expect_that(list(f)->count >= 4);
+    expect_ok(tarn_snapshot_load(f->store, text(listed_last(f)))); /* the oldest */
+    expect_stored(f->ns, text("key"), text("precious"));
+    open_watched(f, TARN_LOAD_NEWEST); /* from now on they count again */
+    expect_ok(tarn_autosave_start(f->store, text("test")));
+    wait_for(&seen.done, 1);
+    expect_ok(tarn_autosave_stop(f->store, text("test")));
+    expect_number(1, list(f)->count);
+}
+
+/* Another store's are not the autosave's own, whatever their names and sequences. */
+static void test_another_stores_are_left_alone(void **state)
+{
+    struct store_folder *f = *state;
+    struct tarn_buf bytes;
+    tarn_namespace *ns;
+    tarn_store *other;
+
+    open_watched(f, TARN_LOAD_NEWEST);
+    expect_ok(tarn_open(path_around(f, "other"), NULL, &other));
+    expect_ok(tarn_namespace_create(other, text("test"), NULL, &ns));
+    for (int i = 0; i < 1000; i++)
+        expect_ok(tarn_set(ns, text("k"), text("v"), NULL, NULL));
+    expect_ok(tarn_snapshot_save_namespace(ns, text("test-20200101T000000000"), NULL));
+    tarn_namespace_close(ns);
+    expect_ok(tarn_close(other));
+    bytes = file_read(path_around(f, "other/snapshots/test-20200101T000000000.snapshot"));
+    file_write(path_of_snapshot(f, "test-20200101T000000000"), bytes.data, bytes.length);
+    free(bytes.data);
+    put(f, "key", "own");
+    expect_ok(tarn_autosave_set(f->store, text("test"), AUTOSAVE(.interval_ms = 100, .keep = 1)));
+    expect_ok(tarn_autosave_start(f->store, text("test")));
+    wait_for(&seen.done, 3);
+    expect_ok(tarn_autosave_stop(f->store, text("test")));
+    expect_number(2, list(f)->count);
+    open_watched(f, TARN_LOAD_NEWEST);
+    expect_stored(f->ns, text("key"), text("own"));
+}
+
+/* A last save that fails keeps the store open; without it, or once it can be made, it closes. */
+static void test_a_failing_last_save(void **state)
+{
+    struct store_folder *f = *state;
+
+    open_watched(f, TARN_LOAD_NEWEST);
+    expect_ok(tarn_autosave_set(f->store, text("test"),
+                                AUTOSAVE(.interval_ms = 1000000, .at_close = true)));
+    expect_ok(tarn_autosave_start(f->store, text("test")));
+    expect_number(0, rmdir(path_of(f, "snapshots")));
+    expect_status(TARN_IO, tarn_close(f->store));
+    expect_status(TARN_IO, tarn_close(f->store));
+    put(f, "key", "it is open");
+    expect_number(2, seen.failed);
+    expect_ok(tarn_autosave_stop(f->store, text("test")));
+    expect_number(0, mkdir(path_of(f, "snapshots"), 0700));
+    open_watched(f, TARN_LOAD_NEWEST);
+}
+
+/* Also where nothing can be written any more. */
+static void test_stopping_without_a_folder(void **state)
+{
+    struct store_folder *f = *state;
+
+    open_watched(f, TARN_LOAD_NEWEST);
+    expect_ok(tarn_autosave_set(f->store, text("test"),
+                                AUTOSAVE(.interval_ms = 1000000, .at_close = true)));
+    expect_ok(tarn_autosave_start(f->store, text("test")));
+    expect_number(0, rename(f->path, path_around(f, "away")));
+    expect_number(0, unlink(path_around(f, "away/catalog")));
+    expect_number(0, unlink(path_around(f, "away/lock")));
+    expect_number(0, rmdir(path_around(f, "away/snapshots")));
+    expect_number(0, rmdir(path_around(f, "away")));
+    expect_status(TARN_IO, tarn_close(f->store));
+    expect_status(TARN_IO, tarn_autosave_stop(f->store, text("test")));
+    expect_status(TARN_AUTOSAVE_NOT_RUNNING, tarn_autosave_stop(f->store, text("test")));
+    store_folder_reopen(f, NULL); /* a new one */
+}
+
 static void test_dropping_ends_it(void **state)
 {
     struct store_folder *f = *state;
@@ -336,6 +439,10 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_comes_back_at_the_next_opening),
     STORE_FOLDER_TEST(test_saves_at_close),
     STORE_FOLDER_TEST(test_saves_all_at_close),
+    STORE_FOLDER_TEST(test_nothing_is_deleted_that_was_not_loaded),
+    STORE_FOLDER_TEST(test_another_stores_are_left_alone),
+    STORE_FOLDER_TEST(test_a_failing_last_save),
+    STORE_FOLDER_TEST(test_stopping_without_a_folder),
     STORE_FOLDER_TEST(test_dropping_ends_it),
     STORE_FOLDER_TEST(test_a_failure_does_not_stop_it),
     STORE_FOLDER_TEST(test_options_that_are_refused),

@@ -297,7 +297,7 @@ static void test_catalog_missing_beside_snapshots(void **state)
     expect_status(TARN_CORRUPT, store_folder_try(f->path, NULL));
     expect_that(digest != path_digest(f->path));
     expect_that(rename(path_around(f, "away"), path_of(f, "catalog")) == 0);
-    store_folder_open(f, NULL);
+    store_folder_open(f, STORE_OPTIONS(.load = TARN_LOAD_NOTHING));
 }
 
 static void test_more_namespaces_than_are_allowed(void **state)

@@ -471,7 +471,7 @@ static void test_read_only_makes_nothing(void **state)
     expect_status(TARN_IO, store_folder_try(path_around(f, "empty"), options));
     expect_status(TARN_PERSISTENCE_NOT_ENABLED, store_folder_try(NULL, options));
     expect_status(TARN_PERSISTENCE_NOT_ENABLED,
-                  store_folder_try(NULL, STORE_OPTIONS(.load = TARN_LOAD_NEWEST)));
+                  store_folder_try(NULL, STORE_OPTIONS(.load = TARN_LOAD_NOTHING)));
     expect_number(digest, path_digest(f->around));
 }
 

@@ -116,9 +116,8 @@ static void test_shard_keys_within_capacity(void **state)
     uint64_t all[16], some[16];
 
     insert_keys(f->ns);
-    expect_ok(tarn_namespace_stats(
-        f->ns, &(struct tarn_stats){.size = sizeof(struct tarn_stats)}, all,
-        16));
+    expect_ok(tarn_namespace_stats(f->ns, &(struct tarn_stats){.size = sizeof(struct tarn_stats)},
+                                   all, 16));
     for (unsigned capacity = 0; capacity <= 16; capacity++) {
         struct tarn_stats stats = {.size = sizeof stats};
 

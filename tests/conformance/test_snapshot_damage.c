@@ -338,16 +338,16 @@ static void test_something_else_in_its_place(void **state)
     free(catalog.data);
     snprintf(path, sizeof path, "%s", path_of_snapshot(f, "s"));
     expect_that(unlink(path) == 0 && mkdir(path, 0700) == 0);
-    expect_status(TARN_IO, tarn_snapshot_load(f->store, text("s")));
-    expect_error_names(TARN_IO, "s.snapshot");
-    expect_status(TARN_IO, tarn_snapshot_verify(f->store, text("s")));
+    expect_status(TARN_CORRUPT, tarn_snapshot_load(f->store, text("s")));
+    expect_error_names(TARN_CORRUPT, "s.snapshot");
+    expect_status(TARN_CORRUPT, tarn_snapshot_verify(f->store, text("s")));
     expect_that(rmdir(path) == 0 && mkfifo(path, 0600) == 0);
-    expect_status(TARN_IO, tarn_snapshot_load(f->store, text("s")));
-    expect_status(TARN_IO, tarn_snapshot_verify(f->store, text("s")));
+    expect_status(TARN_CORRUPT, tarn_snapshot_load(f->store, text("s")));
+    expect_status(TARN_CORRUPT, tarn_snapshot_verify(f->store, text("s")));
     expect_that(unlink(path) == 0);
     file_write(path_around(f, "outside"), sample.bytes.data, sample.bytes.length);
     expect_that(symlink(path_around(f, "outside"), path) == 0);
-    expect_status(TARN_IO, tarn_snapshot_load(f->store, text("s")));
+    expect_status(TARN_CORRUPT, tarn_snapshot_load(f->store, text("s")));
     expect_same_state(sample.state, f->ns);
     expect_ok(tarn_snapshot_delete(f->store, text("s"))); /* of the link, not of what it leads to */
     free(file_read(path_around(f, "outside")).data);

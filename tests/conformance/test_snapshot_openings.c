@@ -15,7 +15,8 @@
 
 #include "support/store_folder.h"
 
-#define NEWEST STORE_OPTIONS(.load = TARN_LOAD_NEWEST)
+#define NEWEST  STORE_OPTIONS(.load = TARN_LOAD_NEWEST)
+#define NOTHING STORE_OPTIONS(.load = TARN_LOAD_NOTHING)
 
 static const struct tarn_slice same_name = {0};
 
@@ -64,7 +65,7 @@ static void test_nothing_is_loaded_unless_asked(void **state)
 
     put(f->ns, "1");
     save(f, "s");
-    store_folder_reopen(f, NULL);
+    store_folder_reopen(f, NOTHING);
     expect_in(f, "test", NULL);
     store_folder_reopen(f, NEWEST);
     expect_in(f, "test", "1");
@@ -233,7 +234,7 @@ static void test_sequences_go_on(void **state)
         expect_that(info.sequence > highest);
         highest = info.sequence;
         save(f, "s");
-        store_folder_reopen(f, i % 2 ? NEWEST : NULL);
+        store_folder_reopen(f, i % 2 ? NEWEST : NOTHING);
         expect_that(store_folder_stats(f->ns).sequence >= highest);
     }
 }
@@ -326,7 +327,7 @@ static void test_a_damaged_newest_fails(void **state)
     file_write(path_of_snapshot(f, "m"), "", 0); /* now its head cannot be read */
     expect_status(TARN_CORRUPT, store_folder_try(f->path, NEWEST));
     expect_error_names(TARN_CORRUPT, "m.snapshot");
-    store_folder_open(f, NULL); /* which loads nothing, so that it can be repaired */
+    store_folder_open(f, NOTHING); /* which loads nothing, so that it can be repaired */
     expect_ok(tarn_snapshot_load(f->store, text("n")));
     expect_in(f, "test", "1");
     expect_ok(tarn_snapshot_delete(f->store, text("m")));

@@ -380,13 +380,17 @@ static bool open_restored(struct trial *t)
 
 bool mutant_judge(struct mutant_judge *judge, const struct mutant *mutant, unsigned ways)
 {
-    static const unsigned bits[] = {MUTANT_NOTHING, MUTANT_NEWEST, MUTANT_NEWEST_WHOLE};
+    static const unsigned bits[] = {
+        [TARN_LOAD_NEWEST] = MUTANT_NEWEST,
+        [TARN_LOAD_NEWEST_WHOLE] = MUTANT_NEWEST_WHOLE,
+        [TARN_LOAD_NOTHING] = MUTANT_NOTHING,
+    };
     struct trial t = {.judge = judge, .mutant = mutant, .disk = copy_disk(mutant->saved)};
     bool right;
 
     t.way = "before it was opened";
     right = put_files(&t, false);
-    for (unsigned load = TARN_LOAD_NOTHING; load <= TARN_LOAD_NEWEST_WHOLE && right; load++) {
+    for (unsigned load = 0; load <= TARN_LOAD_NOTHING && right; load++) {
         if (ways & bits[load])
             right = open_once(&t, (enum tarn_load)load, false);
         if (ways & bits[load] && ways & MUTANT_READ_ONLY && right)

@@ -53,7 +53,7 @@ tarn_status mutant_error(const struct mutant *mutant, unsigned file)
     const struct mutant_file *here = &mutant->files[file];
 
     if (here->kind == MUTANT_DIRECTORY || here->kind == MUTANT_FIFO)
-        return TARN_IO;
+        return file >= SAVED_OLD ? TARN_CORRUPT : TARN_IO;
     if (here->kind == MUTANT_MISSING)
         return file >= SAVED_OLD ? TARN_SNAPSHOT_NOT_FOUND : TARN_CORRUPT;
     if (file == SAVED_LOCK || mutant_is(mutant, file) >= 0) /* what the lock holds means nothing */
@@ -151,7 +151,7 @@ static void look_at_heads(const struct mutant *mutant, enum tarn_load kind,
             continue;
         if (kind == TARN_LOAD_NEWEST_WHOLE)
             outcome->passed_over |= 1u << i;
-        else if (kind == TARN_LOAD_NEWEST || file->kind != MUTANT_BYTES)
+        else if (kind == TARN_LOAD_NEWEST)
             outcome->culprits |= 1u << i;
     }
 }

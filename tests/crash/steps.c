@@ -2,6 +2,7 @@
 #include "crash/steps.h"
 #include "crash/look.h"
 #include "crash/run.h"
+#include "store/store.h"
 
 #include <string.h>
 
@@ -48,7 +49,7 @@ void step_print(const struct step *step, FILE *stream)
         "delete",         "batch", "clear",           "save the store", "save",
         "load the store", "load",  "delete snapshot", "reopen",         "set the clock",
     };
-    static const char *const loads[] = {"nothing", "newest", "newest whole"};
+    static const char *const loads[] = {"newest", "newest whole", "nothing"};
     const char *ns = world_namespace_names[step->ns];
     const char *snapshot = world_snapshot_names[step->snapshot];
 
@@ -305,6 +306,7 @@ static bool do_save(struct crash_store *s, const struct step *step, tarn_namespa
     if (!status)
         world_save_at(&s->world, place)->sequence = info.sequence;
     world_snapshot_ends(&s->world, step->snapshot, place, status);
+    s->catalog_unknown = s->catalog_unknown || s->store->catalog_unknown; /* a save may write it */
     return outcome(s, "save", TARN_OK, status) && settled(s, TARN_OK, status);
 }
 
