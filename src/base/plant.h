@@ -11,7 +11,6 @@
 enum tarn__plant {
     TARN__PLANT_NEWEST_BY_CLOCK = 1, /* the newest snapshot is the one with the latest clock */
     TARN__PLANT_NEWEST_BY_NAME,      /* ... the one that comes first by its name */
-    TARN__PLANT_SEQUENCE_NOT_RAISED, /* at opening, by the snapshots that are there */
     TARN__PLANT_SUCCESSOR,           /* a dropped namespace's snapshot fits one of its name */
     TARN__PLANT_NUMBERS_BEGIN_ANEW,  /* at opening, those that tell namespaces apart */
 

@@ -5,7 +5,6 @@
  * the catalog; if that fails, memory is changed back, and nobody has seen it.
  */
 #include "base/memory.h"
-#include "base/plant.h"
 #include "base/status.h"
 #include "format/name.h"
 #include "store/autosave.h"
@@ -223,8 +222,7 @@ tarn_status tarn__store_reserve_sequence(tarn_store *store, uint64_t sequence)
     uint64_t before = store->catalog_sequence;
     tarn_status status;
 
-    if (sequence <= before || store->catalog_unknown ||
-        TARN__PLANTED(TARN__PLANT_SEQUENCE_NOT_RAISED))
+    if (sequence <= before || store->catalog_unknown)
         return TARN_OK;
     store->catalog_sequence = sequence + SEQUENCES_RESERVED;
     status = tarn__store_write_catalog(store);

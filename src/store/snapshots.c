@@ -264,8 +264,7 @@ tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
     if (!status)
         status = tarn__snapshots_look(store, &all);
     for (size_t i = 0; i < all.count && !status; i++)
-        if (tarn__snapshot_is_own(store, &all.entries[i]) &&
-            !TARN__PLANTED(TARN__PLANT_SEQUENCE_NOT_RAISED))
+        if (tarn__snapshot_is_own(store, &all.entries[i]))
             tarn__store_raise_sequence(store, all.entries[i].head.sequence);
     if (!status && load != TARN_LOAD_NEWEST_WHOLE)
         status = check_heads(&all, load);

@@ -270,7 +270,8 @@ static void test_max_namespaces(void **state)
 static void test_memory_limit(void **state)
 {
     struct store_folder *f = *state;
-    struct tarn_options *tight = STORE_OPTIONS(.max_memory_bytes = 24 * MIB, .load = TARN_LOAD_NOTHING);
+    struct tarn_options *tight =
+        STORE_OPTIONS(.max_memory_bytes = 24 * MIB, .load = TARN_LOAD_NOTHING);
     struct fixture_state before;
 
     for (char key[2] = "a"; key[0] < 'a' + 16; key[0]++)

@@ -33,7 +33,6 @@ int tarn__planted;
 static const char *const plant_names[TARN__PLANTS] = {
     [TARN__PLANT_NEWEST_BY_CLOCK] = "the newest snapshot chosen by its clock",
     [TARN__PLANT_NEWEST_BY_NAME] = "the newest snapshot chosen by its name",
-    [TARN__PLANT_SEQUENCE_NOT_RAISED] = "the sequence not raised at opening",
     [TARN__PLANT_SUCCESSOR] = "a dropped namespace's snapshot loaded into its successor",
     [TARN__PLANT_NUMBERS_BEGIN_ANEW] = "the numbers of namespaces begin anew",
     [TARN__PLANT_BLOCK_CHECKSUM] = "the checksum of a block not compared",
