@@ -239,8 +239,8 @@ static tarn_status load_all(tarn_store *store, const struct tarn__snapshot_entri
 }
 
 /* A snapshot whose head cannot be read may be the newest. Where nothing is loaded, one that is
- * broken does no harm; but one that cannot be read today may be read tomorrow, and its sequence is
- * not known: what is saved meanwhile would look older. */
+ * broken does no harm; one that cannot be read today is refused all the same, although the
+ * catalog's sequence sees to it that what is saved meanwhile is newer. */
 static tarn_status check_heads(const struct tarn__snapshot_entries *all, enum tarn_load load)
 {
     for (size_t i = 0; i < all->count; i++) {
