@@ -98,18 +98,29 @@ void tarn__restore_error(const struct tarn_error *error)
     last_error = *error;
 }
 
+static void append(const char *between, const char *text)
+{
+    size_t length = strlen(last_error.message);
+
+    snprintf(last_error.message + length, sizeof last_error.message - length, "%s%s", between,
+             text);
+}
+
 tarn_status tarn__fail_system(tarn_status status, int system_error, const char *format, ...)
 {
     va_list arguments;
-    size_t length;
 
     va_start(arguments, format);
     record(status, format, arguments);
     va_end(arguments);
     last_error.system_error = system_error;
-    length = strlen(last_error.message);
-    snprintf(last_error.message + length, sizeof last_error.message - length, ": %s",
-             strerrordesc_np(system_error));
+    append(": ", strerrordesc_np(system_error));
+    return status;
+}
+
+tarn_status tarn__advise(tarn_status status, const char *advice)
+{
+    append("; ", advice);
     return status;
 }
 

@@ -173,7 +173,8 @@ static bool is_of(const tarn_store *store, const struct tarn__snapshot_entry *en
            tarn__autosave_name_matches(pattern_of(autosave), ns != NULL, name_of(ns), name);
 }
 
-/* Deletes what is more than is to be kept, the oldest first, once the newest has been read back. */
+/* Deletes what is more than is to be kept, the oldest first, once the newest has been read back.
+ * saving is held, and lock is not: it takes its time. */
 static tarn_status prune(tarn_store *store, const struct tarn__autosave *autosave,
                          const tarn_namespace *ns)
 {
@@ -206,8 +207,11 @@ static tarn_status save(tarn_store *store, tarn_namespace *ns)
 
     if (!status)
         status = tarn__snapshot_save_held(store, ns, snapshot, &info);
-    if (!status)
+    if (!status) {
+        pthread_mutex_unlock(&store->lock);
         status = prune(store, &autosave, ns);
+        pthread_mutex_lock(&store->lock);
+    }
     autosave_of(store, ns)->saves += status == TARN_OK;
     autosave_of(store, ns)->failures += status != TARN_OK;
     autosave_of(store, ns)->status = status;
@@ -219,10 +223,10 @@ static tarn_status save(tarn_store *store, tarn_namespace *ns)
         atomic_store(&ns->autosave_status, status);
     }
     pthread_mutex_unlock(&store->lock); /* the callback may call tarn */
-    pthread_mutex_unlock(&store->saving);
+    tarn__turn_give(&store->saving);
     tarn__store_tell(store, status ? TARN_EVENT_AUTOSAVE_FAILED : TARN_EVENT_AUTOSAVE_DONE, status,
                      name_of(ns), snapshot);
-    pthread_mutex_lock(&store->saving);
+    tarn__turn_take(&store->saving);
     pthread_mutex_lock(&store->lock);
     tarn_buf_release(&name);
     return status;
@@ -372,6 +376,13 @@ static tarn_status begin(tarn_store *store, struct tarn_slice name, tarn_namespa
     return status;
 }
 
+/* Which autosave a status is about. */
+static tarn_status of_which(tarn_status status, const tarn_namespace *ns)
+{
+    return ns ? tarn__store_named(status, name_of(ns))
+              : tarn__fail(status, "%s: of the whole store", tarn_status_message(status));
+}
+
 /* Makes a change durable, or takes it back, and unlocks. */
 static tarn_status end(tarn_store *store, tarn_namespace *ns, const struct tarn__autosave *before)
 {
@@ -422,9 +433,13 @@ tarn_status tarn_autosave_start(tarn_store *store, struct tarn_slice namespace_n
         return status;
     if (autosave_of(store, ns))
         before = *autosave_of(store, ns);
-    if (!before.set || runs(&before)) {
+    if (!before.set || runs(&before))
+        status = of_which(before.set ? TARN_AUTOSAVE_EXISTS : TARN_AUTOSAVE_NOT_CONFIGURED, ns);
+    else
+        status = tarn__maintenance_start(&store->maintenance);
+    if (status) {
         tarn__store_unlock_saving(store);
-        return tarn__outcome(before.set ? TARN_AUTOSAVE_EXISTS : TARN_AUTOSAVE_NOT_CONFIGURED);
+        return status;
     }
     start(store, autosave_of(store, ns));
     return end(store, ns, &before);
@@ -439,7 +454,7 @@ tarn_status tarn_autosave_stop(tarn_store *store, struct tarn_slice namespace_na
         return status;
     if (!runs(autosave_of(store, ns))) {
         tarn__store_unlock_saving(store);
-        return tarn__outcome(TARN_AUTOSAVE_NOT_RUNNING);
+        return of_which(TARN_AUTOSAVE_NOT_RUNNING, ns);
     }
     autosave_of(store, ns)->settings.enabled = false;
     status = tarn__store_write_catalog(store); /* what cannot be saved can be closed all the same */
@@ -454,6 +469,11 @@ tarn_status tarn_autosave_start_all(tarn_store *store)
 
     if (status)
         return status;
+    status = tarn__maintenance_start(&store->maintenance);
+    if (status) {
+        tarn__store_unlock_saving(store);
+        return status;
+    }
     /* i is one more than the number in the table; the store's is 0 */
     for (size_t i = 0; i <= store->count; i++) {
         struct tarn__autosave *autosave = autosave_of(store, i ? store->namespaces[i - 1] : NULL);
@@ -520,11 +540,14 @@ tarn_status tarn_autosave_list(tarn_store *store,
 
     if (!store || !visit)
         return tarn__fail(TARN_INVALID_ARGUMENT, "store or visit is NULL");
-    status = tarn__store_check_folder(store);
-    if (!status)
-        status = tarn__store_lock(store);
+    status = tarn__store_lock(store);
     if (status)
         return status;
+    status = tarn__store_check_folder(store);
+    if (status) {
+        tarn__store_unlock(store);
+        return status;
+    }
     shown = tarn__allocate((store->count + 1) * sizeof *shown);
     if (shown && store->autosave.set)
         show(store, NULL, &store->autosave, &shown[count++]);

@@ -46,8 +46,8 @@ static tarn_status check_contents(const struct tarn__directory *top, bool *has_l
                           "'%s' is not a store and not empty: name another folder", path);
     if (!contents.lock && (contents.catalog || contents.snapshots))
         return tarn__fail(TARN_CORRUPT,
-                          "'%s' has no file '" LOCK "', which every store has: if it is one, make "
-                          "an empty file of that name",
+                          "'%s' has no file '" LOCK "', which every store has: if it is one, and "
+                          "no process has it open, make an empty file of that name",
                           path);
     *has_lock = contents.lock;
     return TARN_OK;
@@ -80,6 +80,10 @@ static tarn_status open_lock(struct tarn__folder *folder)
         status = make_lock(folder);
     if (!status)
         status = tarn__file_lock(folder->lock, !folder->read_only);
+    if (status == TARN_STORE_LOCKED)
+        return tarn__advise(status, folder->read_only
+                                        ? "a read-only opening waits for no writer: close it first"
+                                        : "close the others first, also those that only read");
     if (!status && !has_lock)
         status = tarn__directory_sync(folder->top);
     return status;
@@ -128,10 +132,14 @@ tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os
     tarn_status status = read_only ? TARN_OK : tarn__directory_make(os, path);
 
     *folder = (struct tarn__folder){.read_only = read_only};
+    if (tarn__failed_with(status, ENOENT))
+        (void)tarn__advise(status, "the folder around it must be there");
     if (!status)
         status = tarn__directory_open(os, path, &folder->top);
     if (!status)
         status = open_lock(folder);
+    if (read_only && tarn__failed_with(status, ENOENT))
+        (void)tarn__advise(status, "no store is there, and read_only makes none");
     if (!status)
         status = open_snapshots(folder);
     if (!status && !read_only)

@@ -67,21 +67,45 @@ static void *run(void *context)
 }
 
 /* The program's signals are not this thread's business. */
-static bool start(struct tarn__maintenance *maintenance)
+static int create(struct tarn__maintenance *maintenance)
 {
     sigset_t all, before;
-    bool started;
+    int error;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    started = pthread_create(&maintenance->thread, NULL, run, maintenance) == 0;
+    error = pthread_create(&maintenance->thread, NULL, run, maintenance);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
+    return error;
 }
 
-void tarn__maintenance_begin(struct tarn__maintenance *maintenance, const struct tarn__os *os,
-                             uint64_t (*due)(void *context), void (*work)(void *context),
-                             void *context)
+/* Has the thread do a round, and makes it first if there is none yet; else an errno. */
+static int start(struct tarn__maintenance *maintenance)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&maintenance->lock);
+    if (!maintenance->started)
+        error = create(maintenance);
+    maintenance->started = error == 0;
+    atomic_store(&maintenance->wanted, maintenance->started);
+    pthread_cond_signal(&maintenance->changed);
+    pthread_mutex_unlock(&maintenance->lock);
+    return error;
+}
+
+tarn_status tarn__maintenance_start(struct tarn__maintenance *maintenance)
+{
+    int error = start(maintenance);
+
+    return error ? tarn__fail_system(TARN_NO_MEMORY, error,
+                                     "the store's thread, which autosaves need, cannot be started")
+                 : TARN_OK;
+}
+
+tarn_status tarn__maintenance_begin(struct tarn__maintenance *maintenance,
+                                    const struct tarn__os *os, uint64_t (*due)(void *context),
+                                    void (*work)(void *context), void *context)
 {
     pthread_mutex_lock(&maintenance->lock);
     maintenance->os = os;
@@ -90,24 +114,15 @@ void tarn__maintenance_begin(struct tarn__maintenance *maintenance, const struct
     maintenance->due = due;
     maintenance->begun = true;
     pthread_mutex_unlock(&maintenance->lock);
-    if (due(context))
-        tarn__maintenance_wake(maintenance);
+    return due(context) ? tarn__maintenance_start(maintenance) : TARN_OK;
 }
 
 void tarn__maintenance_wake(void *context)
 {
     struct tarn__maintenance *maintenance = context;
 
-    if (atomic_exchange(&maintenance->wanted, true))
-        return;
-    pthread_mutex_lock(&maintenance->lock);
-    if (!maintenance->started)
-        maintenance->started = start(maintenance);
-    if (maintenance->started)
-        pthread_cond_signal(&maintenance->changed);
-    else
-        atomic_store(&maintenance->wanted, false);
-    pthread_mutex_unlock(&maintenance->lock);
+    if (!atomic_exchange(&maintenance->wanted, true))
+        (void)start(maintenance);
 }
 
 void tarn__maintenance_stop(struct tarn__maintenance *maintenance)

@@ -29,10 +29,13 @@ tarn_status tarn__maintenance_init(struct tarn__maintenance *maintenance,
                                    struct tarn__pages *pages);
 
 /* From now on the thread does what is due. due is asked after each round, so a change of it needs a
- * call of wake. */
-void tarn__maintenance_begin(struct tarn__maintenance *maintenance, const struct tarn__os *os,
-                             uint64_t (*due)(void *context), void (*work)(void *context),
-                             void *context);
+ * call of wake. TARN_NO_MEMORY: something is due one day, and no thread can be started. */
+tarn_status tarn__maintenance_begin(struct tarn__maintenance *maintenance,
+                                    const struct tarn__os *os, uint64_t (*due)(void *context),
+                                    void (*work)(void *context), void *context);
+
+/* Asks for a round, and makes sure that there is a thread that does it. TARN_NO_MEMORY. */
+tarn_status tarn__maintenance_start(struct tarn__maintenance *maintenance);
 
 /* Asks for a round of work. Any thread; returns at once. Where no thread can be started, the work
  * stays with the writers. context is the maintenance. */

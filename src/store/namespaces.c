@@ -43,10 +43,10 @@ tarn_status tarn__store_lock_saving(tarn_store *store)
     if (!tarn__environment_is_here(&store->environment))
         return tarn__outcome(TARN_FORKED);
     atomic_fetch_add(&store->calls, 1); /* it cannot go while this waits */
-    pthread_mutex_lock(&store->saving);
+    tarn__turn_take(&store->saving);
     status = tarn__store_lock(store);
     if (status) {
-        pthread_mutex_unlock(&store->saving);
+        tarn__turn_give(&store->saving);
         atomic_fetch_sub(&store->calls, 1);
     }
     return status;
@@ -62,19 +62,22 @@ tarn_status tarn__store_check_folder(const tarn_store *store)
 
 tarn_status tarn__store_lock_snapshots(tarn_store *store, bool to_write)
 {
-    tarn_status status = tarn__store_check_folder(store);
+    tarn_status status = tarn__store_lock_saving(store);
 
     if (status)
         return status;
-    if (to_write && store->folder.read_only && tarn__environment_is_here(&store->environment))
-        return tarn__outcome(TARN_READ_ONLY);
-    return tarn__store_lock_saving(store);
+    status = tarn__store_check_folder(store);
+    if (!status && to_write && store->folder.read_only)
+        status = tarn__outcome(TARN_READ_ONLY);
+    if (status)
+        tarn__store_unlock_saving(store);
+    return status;
 }
 
 void tarn__store_unlock_saving(tarn_store *store)
 {
     tarn__store_unlock(store);
-    pthread_mutex_unlock(&store->saving);
+    tarn__turn_give(&store->saving);
     atomic_fetch_sub(&store->calls, 1);
 }
 

@@ -23,10 +23,10 @@ tarn_status tarn__snapshot_file_name(struct tarn_slice name,
     const char *bytes = name.data;
     const char *fault;
 
-    if (name.length > TARN_SNAPSHOT_NAME_BYTES_MAX)
-        return tarn__fail(TARN_NAME_INVALID, "a snapshot's name has at most %d bytes, not %zu",
+    if (!name.length || name.length > TARN_SNAPSHOT_NAME_BYTES_MAX)
+        return tarn__fail(TARN_NAME_INVALID, "a snapshot's name has 1 to %d bytes, not %zu",
                           TARN_SNAPSHOT_NAME_BYTES_MAX, name.length);
-    if (!bytes && name.length)
+    if (!bytes)
         return tarn__fail(TARN_INVALID_ARGUMENT, "the name points to NULL");
     fault = tarn__name_fault(name, NULL);
     if (fault)

@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+/* What another store may have reached: this one must not come near the end of sequences. */
+#define FOREIGN_SEQUENCE_MAX ((uint64_t)1 << (TARN__SEQUENCE_BITS - 1))
+
 /* One namespace of the snapshot. */
 struct arrival {
     struct tarn__replacement change; /* from: what was loaded; to: what is there, or NULL */
@@ -83,6 +86,10 @@ static tarn_status begin_namespace(struct load *load)
     load->current = NULL;
     if (!is_wanted(load, ns, &name))
         return TARN_OK;
+    if (load->count >= load->store->max_namespaces)
+        return tarn__fail(TARN_TOO_MANY_NAMESPACES,
+                          "'%s' has more namespaces than max_namespaces, which is %u",
+                          tarn__snapshot_reader_path(&load->reader), load->store->max_namespaces);
     status = tarn__store_make_namespace(load->store, name, &ns->options, 0, &from);
     if (status)
         return status;
@@ -130,6 +137,17 @@ static tarn_status read_records(struct load *load, const void *content)
     return status ? status : fill(load, records, count);
 }
 
+static tarn_status check_head(const struct load *load)
+{
+    const struct tarn__snapshot_head *head = &load->reader.reading.head;
+
+    if (head->sequence <= FOREIGN_SEQUENCE_MAX ||
+        memcmp(head->store, load->store->identity, sizeof head->store) == 0)
+        return TARN_OK;
+    return tarn__file_corrupt(tarn__snapshot_reader_path(&load->reader), load->reader.block.offset,
+                              "a sequence that no store reaches");
+}
+
 /* Reads the file to its end. */
 static tarn_status read_file(struct load *load)
 {
@@ -139,7 +157,9 @@ static tarn_status read_file(struct load *load)
 
     do {
         status = tarn__snapshot_reader_next(reader, &content);
-        if (!status && reader->block.kind == TARN__SNAPSHOT_NAMESPACE)
+        if (!status && reader->block.kind == TARN__SNAPSHOT_HEAD)
+            status = check_head(load);
+        else if (!status && reader->block.kind == TARN__SNAPSHOT_NAMESPACE)
             status = begin_namespace(load);
         else if (!status && reader->block.kind == TARN__SNAPSHOT_RECORDS)
             status = read_records(load, content);

@@ -123,7 +123,9 @@ tarn_status tarn__store_begin_folder(tarn_store *store)
     tarn_status status = tarn__snapshots_look(store, &all);
 
     if (!status && all.count)
-        status = tarn__fail(TARN_CORRUPT, "'%s' has no catalog, but %zu snapshots",
+        status = tarn__fail(TARN_CORRUPT,
+                            "'%s' has no catalog, but %zu snapshots: put it back, or move "
+                            "them to the folder of another store and load them there",
                             tarn__directory_path(store->folder.top), all.count);
     else if (!status && store->folder.read_only) /* its first opening did not get to its end */
         status = tarn__fail(TARN_IO, "'%s' has no catalog: there is no store yet",
@@ -193,6 +195,12 @@ static bool is_broken(tarn_status status)
     return status == TARN_CORRUPT || status == TARN_UNSUPPORTED_VERSION;
 }
 
+static tarn_status advise_on_broken(tarn_status status)
+{
+    return is_broken(status) ? tarn__advise(status, "TARN_LOAD_NEWEST_WHOLE passes it over")
+                             : status;
+}
+
 /* Loads what is wanted and in this snapshot; what it may hold is not wanted from older ones. */
 static tarn_status load_from(tarn_store *store, const struct tarn__snapshot_entry *entry,
                              bool *wanted, enum tarn_load load)
@@ -213,7 +221,7 @@ static tarn_status load_from(tarn_store *store, const struct tarn__snapshot_entr
     for (size_t i = 0; i < store->count; i++)
         if (may_hold(store, entry, store->namespaces[i]))
             wanted[i] = false;
-    return status;
+    return advise_on_broken(status);
 }
 
 static tarn_status load_all(tarn_store *store, const struct tarn__snapshot_entries *all,
@@ -238,18 +246,14 @@ static tarn_status load_all(tarn_store *store, const struct tarn__snapshot_entri
     return status;
 }
 
-/* A snapshot whose head cannot be read may be the newest. Where nothing is loaded, one that is
- * broken does no harm; one that cannot be read today is refused all the same, although the
- * catalog's sequence sees to it that what is saved meanwhile is newer. */
-static tarn_status check_heads(const struct tarn__snapshot_entries *all, enum tarn_load load)
+/* A snapshot whose head cannot be read may be the newest. */
+static tarn_status check_heads(const struct tarn__snapshot_entries *all)
 {
     for (size_t i = 0; i < all->count; i++) {
-        const struct tarn_error *error = &all->entries[i].error;
-
-        if (!error->status || (load == TARN_LOAD_NOTHING && is_broken(error->status)))
+        if (!all->entries[i].error.status)
             continue;
-        tarn__restore_error(error);
-        return error->status;
+        tarn__restore_error(&all->entries[i].error);
+        return advise_on_broken(all->entries[i].error.status);
     }
     return TARN_OK;
 }
@@ -266,10 +270,10 @@ tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
     for (size_t i = 0; i < all.count && !status; i++)
         if (tarn__snapshot_is_own(store, &all.entries[i]))
             tarn__store_raise_sequence(store, all.entries[i].head.sequence);
-    if (!status && load != TARN_LOAD_NEWEST_WHOLE)
-        status = check_heads(&all, load);
+    if (!status && load == TARN_LOAD_NEWEST)
+        status = check_heads(&all);
     if (!status && load == TARN_LOAD_NOTHING)
-        spare_all(store);
+        spare_all(store); /* the catalog's sequence sees to it that what is saved is newer */
     else if (!status)
         status = load_all(store, &all, load);
     tarn__snapshots_release(&all);

@@ -50,7 +50,7 @@ void tarn__store_release(void *context)
         return;
     tarn__epoch_release(&store->environment.epoch);
     pthread_mutex_destroy(&store->lock);
-    pthread_mutex_destroy(&store->saving);
+    tarn__turn_release(&store->saving);
     unmap(store->environment.os, store->environment.here, PROCESS_PAGE_BYTES);
     tarn__free(store);
 }
@@ -73,13 +73,14 @@ void tarn__store_tell(tarn_store *store, enum tarn_event_kind kind, tarn_status 
 
 static tarn_status make_locks(tarn_store *store)
 {
+    tarn_status status;
+
     if (pthread_mutex_init(&store->lock, NULL) != 0)
         return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
-    if (pthread_mutex_init(&store->saving, NULL) != 0) {
+    status = tarn__turn_init(&store->saving);
+    if (status)
         pthread_mutex_destroy(&store->lock);
-        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
-    }
-    return TARN_OK;
+    return status;
 }
 
 /* A page that a forked child finds empty tells it that the store is its parent's. */
@@ -197,6 +198,9 @@ static tarn_status check_options(const struct tarn_options *options, const char 
     if (options->max_memory_bytes && options->max_memory_bytes < TARN__REGION_BYTES)
         return tarn__fail(TARN_INVALID_ARGUMENT, "max_memory_bytes is %llu, and at least %zu",
                           (unsigned long long)options->max_memory_bytes, TARN__REGION_BYTES);
+    if (dir && !*dir)
+        return tarn__fail(TARN_INVALID_ARGUMENT,
+                          "dir is empty: name a directory, or pass NULL for a store in memory");
     if ((unsigned)options->load > TARN_LOAD_NOTHING)
         return tarn__fail(TARN_INVALID_ARGUMENT, "load is %d", (int)options->load);
     if (!dir && (options->read_only || options->load || options->autosave))
@@ -245,6 +249,9 @@ tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
             status = read_folder(store, options->load);
         if (!status && options->autosave)
             status = tarn__autosave_open(store, options->autosave);
+        if (!status && !options->read_only)
+            status = tarn__maintenance_begin(&store->maintenance, os, tarn__autosave_due,
+                                             tarn__autosave_run, store);
     }
     if (status) {
         struct tarn_error error = *tarn_last_error();
@@ -255,9 +262,6 @@ tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
         tarn__restore_error(&error);
         return status;
     }
-    if (dir && !options->read_only)
-        tarn__maintenance_begin(&store->maintenance, os, tarn__autosave_due, tarn__autosave_run,
-                                store);
     *out = store;
     return TARN_OK;
 }

@@ -6,6 +6,7 @@
 #ifndef TARN_STORE_STORE_H
 #define TARN_STORE_STORE_H
 
+#include "base/turn.h"
 #include "format/catalog.h"
 #include "namespace/namespace.h"
 #include "store/folder.h"
@@ -30,7 +31,7 @@ struct tarn_store {
 
     struct tarn__folder folder; /* all NULL: in memory only */
     uint8_t identity[TARN__IDENTITY_BYTES];
-    pthread_mutex_t saving; /* saves, loads, drop and close come one after the other */
+    struct tarn__turn saving; /* saves, loads, drop and close come one after the other */
 
     _Atomic uint32_t
         references;         /* one while it is open, and one for each namespace there still is */
@@ -70,9 +71,11 @@ void tarn__store_unlock(tarn_store *store);
 tarn_status tarn__store_lock_saving(tarn_store *store);
 void tarn__store_unlock_saving(tarn_store *store);
 
+/* TARN_PERSISTENCE_NOT_ENABLED. Locked: a store that is being closed has no folder any more. */
+tarn_status tarn__store_check_folder(const tarn_store *store);
+
 /* tarn__store_lock_saving() of a store that may have snapshots, or may change them:
  * TARN_PERSISTENCE_NOT_ENABLED, TARN_READ_ONLY. */
-tarn_status tarn__store_check_folder(const tarn_store *store);
 tarn_status tarn__store_lock_snapshots(tarn_store *store, bool to_write);
 
 /* The rest of these: locked. Whether there is a namespace of that name; at is where it is or would
