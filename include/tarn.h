@@ -40,7 +40,8 @@
  *   - The library never prints, logs, exits, or installs a signal handler.
  *   - After fork() the objects of the parent are not the child's: every call with them returns
  *     TARN_FORKED, tarn_close() included, and changes nothing. The child may open stores of its
- * own. (Linux before 4.14 cannot tell: there the child must not use them.)
+ *     own. (Linux before 4.14 cannot tell: there the child must not use them.) Where the parent is
+ *     killed, its stores stay locked until such a child has ended, or has called exec().
  */
 #ifndef TARN_H
 #define TARN_H
@@ -221,8 +222,9 @@ struct tarn_options {
     uint64_t max_memory_bytes; /* for records and indexes, taken 2 MiB at a time; at least 2 MiB;
                                   0: no limit. At the limit whatever stores a value fails with
                                   TARN_FULL, an overwrite too; delete, consume and clear work,
-                                  and their room comes back in blocks. Not counted: about 5 KB
-                                  for each namespace, and what is known of each block */
+                                  and their room comes back in blocks. Not counted: about 1 KB
+                                  for each namespace, 256 bytes for each of its shards, and what
+                                  is known of each block */
     bool read_only; /* of a store in a directory: nothing is written there, whatever would change
                        a key gives TARN_READ_ONLY; any number of such openings at a time */
     enum tarn_load load;                          /* of a store in a directory */
