@@ -222,8 +222,8 @@ struct tarn_options {
     uint64_t max_memory_bytes; /* for records and indexes, taken 2 MiB at a time; at least 2 MiB;
                                   0: no limit. At the limit whatever stores a value fails with
                                   TARN_FULL, an overwrite too; delete, consume and clear work,
-                                  and their room comes back in blocks. Not counted: about 1 KB
-                                  for each namespace, 256 bytes for each of its shards, and what
+                                  and their room comes back in blocks. Not counted: about 3 KB
+                                  for each namespace, 128 bytes for each of its shards, and what
                                   is known of each block */
     bool read_only; /* of a store in a directory: nothing is written there, whatever would change
                        a key gives TARN_READ_ONLY; any number of such openings at a time */
