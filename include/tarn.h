@@ -250,8 +250,8 @@ struct tarn_options {
  * tells file and offset; nothing was changed. TARN_IO, TARN_FULL. With read_only a store that is
  * not there is TARN_IO.
  *
- * From about 2 MiB of data on, and for autosaves, a store has one thread of its own, which prepares
- * memory ahead of the writers, saves, and has all signals blocked.
+ * From about 2 MiB of data on a store has a thread of its own, which prepares memory ahead of the
+ * writers; for autosaves it has another one. Both have all signals blocked.
  */
 TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *options,
                                tarn_store **store);
@@ -325,8 +325,8 @@ enum tarn_namespace_field {
 /*
  * Changes limits while the namespace is in use. fields: bits of tarn_namespace_field, the rest of
  * options is not looked at. All of them are changed, or none. Lowering max_value_size leaves larger
- * values that are there. TARN_LIMIT_TOO_LOW: more keys or bytes are there than the new limit
- * allows. TARN_LOCK_TIMEOUT.
+ * values that are there. In a store with a directory writers wait until it is durable.
+ * TARN_LIMIT_TOO_LOW: more keys or bytes are there than the new limit allows. TARN_LOCK_TIMEOUT.
  */
 TARN_API tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
                                               const struct tarn_namespace_options *options);
@@ -401,8 +401,8 @@ struct tarn_snapshot_info {
  * Saves a cut of the whole store, or of one namespace; a snapshot of the same name is replaced,
  * once the new one is durable. Reads and writes go on: writers are held up for the cut alone, by
  * far less than a millisecond. Memory grows meanwhile by what is overwritten, deleted or cleared.
- * info may be NULL. TARN_LOCK_TIMEOUT. TARN_OUTCOME_UNKNOWN: the file is whole, but its name may
- * not be durable.
+ * info may be NULL. TARN_LOCK_TIMEOUT. TARN_OUTCOME_UNKNOWN: under the name is the new snapshot or
+ * what was there before, whole.
  */
 TARN_API tarn_status tarn_snapshot_save(tarn_store *store, struct tarn_slice name,
                                         struct tarn_snapshot_info *info);

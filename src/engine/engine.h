@@ -18,6 +18,7 @@
 #define TARN_ENGINE_ENGINE_H
 
 #include "base/epoch.h"
+#include "base/jobs.h"
 #include "base/pages.h"
 #include "format/record.h"
 #include "os/os.h"
@@ -27,8 +28,10 @@ struct tarn__environment {
     const struct tarn__os *os;
     struct tarn__epoch epoch;
     struct tarn__pages pages;
-    uint64_t seed;          /* of the hash */
-    _Atomic uint64_t *here; /* 0 in a forked child, otherwise 1 */
+    struct tarn__jobs quick; /* what writers may soon wait for: memory, syncs */
+    struct tarn__jobs slow;  /* saves, compaction */
+    uint64_t seed;           /* of the hash */
+    _Atomic uint64_t *here;  /* 0 in a forked child, otherwise 1 */
     bool read_only;
     _Alignas(64) _Atomic uint64_t sequence; /* the highest given out */
 };

@@ -262,48 +262,34 @@ static void apply_fields(tarn_namespace *ns, unsigned fields,
         atomic_store(&ns->max_bytes, options->max_bytes);
 }
 
-/* What limits count is only kept while there is a limit. All locks are held. */
-static void count_anew(tarn_namespace *ns)
-{
-    uint64_t keys, bytes, writes;
-
-    tarn__namespace_count(ns, &keys, &bytes, &writes);
-    atomic_store(&ns->keys, keys);
-    atomic_store(&ns->bytes, bytes);
-}
-
-/* before receives the options that were in force. */
+/* No writer meets limits that are not durable: all locks are held until they are. */
 static tarn_status configure(tarn_namespace *ns, unsigned fields,
-                             const struct tarn_namespace_options *options,
-                             struct tarn_namespace_options *before)
+                             const struct tarn_namespace_options *options)
 {
     tarn_status status = tarn__shards_lock_all(ns, true);
+    struct tarn_namespace_options before;
     uint64_t keys, bytes, writes;
 
     if (status)
         return status;
     tarn__namespace_count(ns, &keys, &bytes, &writes);
-    tarn__namespace_options_of(ns, before);
+    tarn__namespace_options_of(ns, &before);
     if ((fields & TARN_SET_MAX_KEYS) && options->max_keys && keys > options->max_keys)
         status = too_low("max_keys", options->max_keys, keys);
     else if ((fields & TARN_SET_MAX_BYTES) && options->max_bytes && bytes > options->max_bytes)
         status = too_low("max_bytes", options->max_bytes, bytes);
     if (!status) {
         apply_fields(ns, fields, options);
-        count_anew(ns);
+        status = ns->owner->changed(ns->owner_context);
+        if (status)
+            apply_fields(ns, fields, &before);
+    }
+    if (!status) { /* they are only kept while there is a limit */
+        atomic_store(&ns->keys, keys);
+        atomic_store(&ns->bytes, bytes);
     }
     tarn__shards_unlock_all(ns);
     return status;
-}
-
-static void change_back(tarn_namespace *ns, unsigned fields,
-                        const struct tarn_namespace_options *before)
-{
-    if (tarn__shards_lock_all_at_last(ns))
-        return; /* it has ended */
-    apply_fields(ns, fields, before);
-    count_anew(ns);
-    tarn__shards_unlock_all(ns);
 }
 
 tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
@@ -311,7 +297,6 @@ tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
 {
     unsigned known =
         TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS | TARN_SET_MAX_VALUE_SIZE | TARN_SET_MAX_BYTES;
-    struct tarn_namespace_options before;
     tarn_status status;
 
     if (!ns || !options)
@@ -327,12 +312,7 @@ tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
     if (status)
         return status;
     ns->owner->lock(ns->owner_context);
-    status = configure(ns, fields, options, &before);
-    if (!status) {
-        status = ns->owner->changed(ns->owner_context);
-        if (status)
-            change_back(ns, fields, &before);
-    }
+    status = configure(ns, fields, options);
     ns->owner->unlock(ns->owner_context);
     return status;
 }

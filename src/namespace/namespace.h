@@ -42,7 +42,8 @@ struct tarn__namespace_owner {
     void (*lock)(void *context);
     void (*unlock)(void *context);
 
-    /* The options have changed: makes that durable, or fails, and they are changed back. Locked. */
+    /* The options have changed: makes that durable, or fails, and they are changed back. Locked;
+     * the namespace's own locks may be held. */
     tarn_status (*changed)(void *context);
 
     /* Called once the struct is gone. */

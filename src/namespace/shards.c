@@ -303,6 +303,8 @@ tarn_status tarn__shards_lock_all(tarn_namespace *ns, bool wait)
     tarn_status status = TARN_OK;
     uint32_t locked = 0;
 
+    if (!tarn__environment_is_here(ns->environment)) /* nobody will give the locks back here */
+        return tarn__namespace_not_open(ns);
     if (!wait && !tarn__lock_try(&ns->admin))
         return TARN_LOCK_TIMEOUT;
     if (wait)

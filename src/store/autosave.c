@@ -266,16 +266,13 @@ static bool find_due(tarn_store *store, uint64_t *number, uint64_t *due_ns)
     return found;
 }
 
-uint64_t tarn__autosave_due(void *context)
+/* Has the store's thread look when the next one is due. Locked. */
+static void want_next(tarn_store *store)
 {
-    tarn_store *store = context;
     uint64_t number, due_ns;
-    bool found;
 
-    pthread_mutex_lock(&store->lock);
-    found = !store->closed && find_due(store, &number, &due_ns);
-    pthread_mutex_unlock(&store->lock);
-    return found ? due_ns : 0;
+    if (find_due(store, &number, &due_ns))
+        tarn__jobs_want(&store->environment.slow, &store->saving_due, due_ns);
 }
 
 void tarn__autosave_run(void *context)
@@ -289,6 +286,7 @@ void tarn__autosave_run(void *context)
         tarn_namespace *ns;
 
         if (!find_due(store, &number, &due_ns) || due_ns > now) {
+            want_next(store);
             tarn__store_unlock_saving(store);
             return;
         }
@@ -303,6 +301,20 @@ void tarn__autosave_run(void *context)
         if (ns)
             tarn__namespace_release(ns);
     }
+}
+
+tarn_status tarn__autosave_begin(tarn_store *store)
+{
+    uint64_t number, due_ns;
+    tarn_status status;
+
+    pthread_mutex_lock(&store->lock);
+    status =
+        find_due(store, &number, &due_ns) ? tarn__jobs_start(&store->environment.slow) : TARN_OK;
+    if (!status)
+        want_next(store);
+    pthread_mutex_unlock(&store->lock);
+    return status;
 }
 
 static bool saves_at_close(const struct tarn__autosave *autosave)
@@ -390,8 +402,8 @@ static tarn_status end(tarn_store *store, tarn_namespace *ns, const struct tarn_
 
     if (status)
         *autosave_of(store, ns) = *before;
+    want_next(store);
     tarn__store_unlock_saving(store);
-    tarn__maintenance_wake(&store->maintenance);
     return status;
 }
 
@@ -436,7 +448,7 @@ tarn_status tarn_autosave_start(tarn_store *store, struct tarn_slice namespace_n
     if (!before.set || runs(&before))
         status = of_which(before.set ? TARN_AUTOSAVE_EXISTS : TARN_AUTOSAVE_NOT_CONFIGURED, ns);
     else
-        status = tarn__maintenance_start(&store->maintenance);
+        status = tarn__jobs_start(&store->environment.slow);
     if (status) {
         tarn__store_unlock_saving(store);
         return status;
@@ -453,8 +465,9 @@ tarn_status tarn_autosave_stop(tarn_store *store, struct tarn_slice namespace_na
     if (status)
         return status;
     if (!runs(autosave_of(store, ns))) {
-        tarn__store_unlock_saving(store);
-        return of_which(TARN_AUTOSAVE_NOT_RUNNING, ns);
+        status = of_which(TARN_AUTOSAVE_NOT_RUNNING, ns);
+        tarn__store_unlock_saving(store); /* from here on the namespace may be dropped */
+        return status;
     }
     autosave_of(store, ns)->settings.enabled = false;
     status = tarn__store_write_catalog(store); /* what cannot be saved can be closed all the same */
@@ -469,7 +482,7 @@ tarn_status tarn_autosave_start_all(tarn_store *store)
 
     if (status)
         return status;
-    status = tarn__maintenance_start(&store->maintenance);
+    status = tarn__jobs_start(&store->environment.slow);
     if (status) {
         tarn__store_unlock_saving(store);
         return status;
@@ -492,8 +505,8 @@ tarn_status tarn_autosave_start_all(tarn_store *store)
             autosave->just_started = false;
         }
     }
+    want_next(store);
     tarn__store_unlock_saving(store);
-    tarn__maintenance_wake(&store->maintenance);
     return status;
 }
 

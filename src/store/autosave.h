@@ -1,5 +1,5 @@
 /*
- * Autosaves: of the whole store and of each namespace. The maintenance thread runs those that are
+ * Autosaves: of the whole store and of each namespace. A thread of the store runs those that are
  * due; settings are changed under the store's lock, and kept in the catalog.
  */
 #ifndef TARN_STORE_AUTOSAVE_H
@@ -23,9 +23,11 @@ tarn_status tarn__autosave_open(tarn_store *store, const struct tarn_autosave_op
 /* Closing: makes the last saves. No lock is held. */
 tarn_status tarn__autosave_close(tarn_store *store);
 
-/* For the maintenance thread: context is the store. When the next one is due (0: none), and the
- * work of those that are. */
-uint64_t tarn__autosave_due(void *context);
+/* The job of the store's slow thread, which context is: makes those that are due, and wants itself
+ * for the next one. */
 void tarn__autosave_run(void *context);
+
+/* Opening: wants that job for the first one, if there is any. TARN_NO_MEMORY. */
+tarn_status tarn__autosave_begin(tarn_store *store);
 
 #endif

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More than is written before somebody opens the store anew: of 2^56, for many openings. */
+#define LEAP ((uint64_t)1 << 36)
+
 /* ------------------------------------------------------------------------------------------
  * Looking
  */
@@ -179,6 +182,18 @@ static void spare_all(tarn_store *store)
     store->spared_sequence = atomic_load(&store->environment.sequence);
 }
 
+/* One whose head cannot be read may have any sequence that was ever given out, also where the
+ * catalog could not be told of it: what is saved now must be newer. */
+static void leap(tarn_store *store, const struct tarn__snapshot_entries *all)
+{
+    bool unread = false;
+
+    for (size_t i = 0; i < all->count; i++)
+        unread = unread || all->entries[i].error.status;
+    if (unread)
+        tarn__store_raise_sequence(store, atomic_load(&store->environment.sequence) + LEAP);
+}
+
 /* The last error says why. */
 static void tell_passed_over(tarn_store *store, const struct tarn__snapshot_entry *entry,
                              tarn_status status)
@@ -272,8 +287,10 @@ tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load)
             tarn__store_raise_sequence(store, all.entries[i].head.sequence);
     if (!status && load == TARN_LOAD_NEWEST)
         status = check_heads(&all);
+    else if (!status)
+        leap(store, &all);
     if (!status && load == TARN_LOAD_NOTHING)
-        spare_all(store); /* the catalog's sequence sees to it that what is saved is newer */
+        spare_all(store);
     else if (!status)
         status = load_all(store, &all, load);
     tarn__snapshots_release(&all);

@@ -83,6 +83,53 @@ static tarn_status make_locks(tarn_store *store)
     return status;
 }
 
+static uint64_t monotonic_ns(const void *context)
+{
+    const struct tarn__os *os = context;
+
+    return os->monotonic_ns(os);
+}
+
+static void prepare_pages(void *context)
+{
+    tarn__pages_prepare(context);
+}
+
+static void wake_preparing(void *context)
+{
+    tarn_store *store = context;
+
+    tarn__jobs_wake(&store->environment.quick, &store->preparing);
+}
+
+static void stop_threads(tarn_store *store)
+{
+    tarn__jobs_stop(&store->environment.slow);
+    tarn__jobs_stop(&store->environment.quick);
+}
+
+/* Makes what the threads need; they are started when there is work for them. */
+static tarn_status make_threads(tarn_store *store)
+{
+    struct tarn__environment *environment = &store->environment;
+    tarn_status status = tarn__jobs_init(&environment->quick, monotonic_ns, environment->os);
+
+    if (status)
+        return status;
+    status = tarn__jobs_init(&environment->slow, monotonic_ns, environment->os);
+    if (status) {
+        tarn__jobs_stop(&environment->quick);
+        return status;
+    }
+    status =
+        tarn__jobs_add(&environment->quick, &store->preparing, prepare_pages, &environment->pages);
+    if (!status)
+        status = tarn__jobs_add(&environment->slow, &store->saving_due, tarn__autosave_run, store);
+    if (status)
+        stop_threads(store);
+    return status;
+}
+
 /* A page that a forked child finds empty tells it that the store is its parent's. */
 static tarn_status mark_process(struct tarn__environment *environment)
 {
@@ -122,19 +169,19 @@ static tarn_status set_up(tarn_store *store, const struct tarn__os *os,
         unmap(os, environment->here, PROCESS_PAGE_BYTES);
         return status;
     }
-    status = tarn__maintenance_init(&store->maintenance, &environment->pages);
+    status = make_threads(store);
     if (!status) {
         status = make_locks(store);
         if (status)
-            tarn__maintenance_stop(&store->maintenance);
+            stop_threads(store);
     }
     if (status) {
         tarn__pages_release(&environment->pages);
         unmap(os, environment->here, PROCESS_PAGE_BYTES);
         return status;
     }
-    environment->pages.wake = tarn__maintenance_wake;
-    environment->pages.wake_context = &store->maintenance;
+    environment->pages.wake = wake_preparing;
+    environment->pages.wake_context = store;
     tarn__epoch_init(&environment->epoch);
     atomic_store(&store->references, 1);
     return TARN_OK;
@@ -213,7 +260,7 @@ static tarn_status check_options(const struct tarn_options *options, const char 
 /* Frees all that a store has; nobody uses it, and no thread of its own is in the middle of it. */
 static void tear_down(tarn_store *store)
 {
-    tarn__maintenance_stop(&store->maintenance);
+    stop_threads(store);
     for (size_t i = 0; i < store->count; i++)
         tarn__namespace_release(store->namespaces[i]);
     tarn__free(store->namespaces);
@@ -250,8 +297,7 @@ tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
         if (!status && options->autosave)
             status = tarn__autosave_open(store, options->autosave);
         if (!status && !options->read_only)
-            status = tarn__maintenance_begin(&store->maintenance, os, tarn__autosave_due,
-                                             tarn__autosave_run, store);
+            status = tarn__autosave_begin(store);
     }
     if (status) {
         struct tarn_error error = *tarn_last_error();

@@ -10,7 +10,6 @@
 #include "format/catalog.h"
 #include "namespace/namespace.h"
 #include "store/folder.h"
-#include "store/maintenance.h"
 
 /* Of a namespace or the whole store; under the store's lock. See autosave.h. */
 struct tarn__autosave {
@@ -24,7 +23,8 @@ struct tarn__autosave {
 
 struct tarn_store {
     struct tarn__environment environment;
-    struct tarn__maintenance maintenance;
+    struct tarn__job preparing;  /* memory ahead of the writers: quick */
+    struct tarn__job saving_due; /* autosaves: slow */
     uint32_t max_namespaces;
     void (*on_event)(void *context, const struct tarn_event *event);
     void *event_context;

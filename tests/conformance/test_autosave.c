@@ -5,6 +5,7 @@
  * Waiting is for an event, with a bound that only a failure reaches.
  */
 #include "conformance/conformance.h"
+#include "support/concurrency.h"
 #include "support/store_folder.h"
 
 #include <stdio.h>
@@ -276,25 +277,37 @@ static void test_nothing_is_deleted_that_was_not_loaded(void **state)
     expect_number(1, list(f)->count);
 }
 
+/* Saves another store's namespace "test" so often that its sequence is far ahead, and puts the
+ * snapshot among those of this store. Returns its sequence. */
+static uint64_t put_in_another_stores(struct store_folder *f, const char *name, unsigned openings)
+{
+    struct store_folder other = {0};
+    struct tarn_snapshot_info info = {.size = sizeof info};
+    struct tarn_buf bytes;
+
+    snprintf(other.path, sizeof other.path, "%.200s/other", f->around);
+    for (unsigned i = 0; i < openings; i++) {
+        store_folder_open(&other, STORE_OPTIONS(.load = TARN_LOAD_NEWEST));
+        if (!other.ns)
+            other.ns = store_folder_create(&other, "test", NULL);
+        for (unsigned k = 0; k < 1000; k++)
+            put(&other, "key", "another's");
+        expect_ok(tarn_snapshot_save_namespace(other.ns, text(name), &info));
+        store_folder_close(&other);
+    }
+    bytes = file_read(path_of_snapshot(&other, name));
+    file_write(path_of_snapshot(f, name), bytes.data, bytes.length);
+    free(bytes.data);
+    return info.sequence;
+}
+
 /* Another store's are not the autosave's own, whatever their names and sequences. */
 static void test_another_stores_are_left_alone(void **state)
 {
     struct store_folder *f = *state;
-    struct tarn_buf bytes;
-    tarn_namespace *ns;
-    tarn_store *other;
 
     open_watched(f, TARN_LOAD_NEWEST);
-    expect_ok(tarn_open(path_around(f, "other"), NULL, &other));
-    expect_ok(tarn_namespace_create(other, text("test"), NULL, &ns));
-    for (int i = 0; i < 1000; i++)
-        expect_ok(tarn_set(ns, text("k"), text("v"), NULL, NULL));
-    expect_ok(tarn_snapshot_save_namespace(ns, text("test-20200101T000000000"), NULL));
-    tarn_namespace_close(ns);
-    expect_ok(tarn_close(other));
-    bytes = file_read(path_around(f, "other/snapshots/test-20200101T000000000.snapshot"));
-    file_write(path_of_snapshot(f, "test-20200101T000000000"), bytes.data, bytes.length);
-    free(bytes.data);
+    (void)put_in_another_stores(f, "test-20200101T000000000", 1);
     put(f, "key", "own");
     expect_ok(tarn_autosave_set(f->store, text("test"), AUTOSAVE(.interval_ms = 100, .keep = 1)));
     expect_ok(tarn_autosave_start(f->store, text("test")));
@@ -303,6 +316,41 @@ static void test_another_stores_are_left_alone(void **state)
     expect_number(2, list(f)->count);
     open_watched(f, TARN_LOAD_NEWEST);
     expect_stored(f->ns, text("key"), text("own"));
+}
+
+/* Nor do openings go on from its sequence, however high it is. */
+static void test_another_stores_sequence_is_not_taken(void **state)
+{
+    static const char foreign[] = "test-20200101T000000000";
+    struct store_folder *f = *state;
+    uint64_t high = put_in_another_stores(f, foreign, 8);
+    struct listed *all;
+
+    open_watched(f, TARN_LOAD_NEWEST);
+    expect_number(0, fixture_state_of(f->ns).keys);
+    expect_ok(tarn_autosave_set(f->store, text("test"),
+                                AUTOSAVE(.interval_ms = 1000000, .keep = 2, .at_close = true)));
+    expect_ok(tarn_autosave_start(f->store, text("test")));
+    for (unsigned i = 1; i <= 4; i++) {
+        char value[2] = {(char)('0' + i)};
+
+        put(f, "key", value);
+        open_watched(f, TARN_LOAD_NEWEST);
+        expect_stored(f->ns, text("key"), text(value));
+        expect_that(store_folder_stats(f->ns).sequence < high);
+        all = list(f);
+        expect_number(i == 1 ? 2 : 3, all->count); /* those to keep, and the other */
+        expect_bytes(text(foreign), text(all->names[0]));
+        expect_number(high, all->sequences[0]);
+    }
+    expect_ok(tarn_snapshot_verify(f->store, text(foreign)));
+    expect_ok(tarn_snapshot_verify(f->store, text(all->names[2])));
+    expect_ok(tarn_autosave_stop(f->store, text("test")));
+    open_watched(f, TARN_LOAD_NOTHING);
+    expect_that(store_folder_stats(f->ns).sequence < high);
+    expect_number(3, list(f)->count);
+    open_watched(f, TARN_LOAD_NEWEST);
+    expect_stored(f->ns, text("key"), text("4"));
 }
 
 /* A last save that fails keeps the store open; without it, or once it can be made, it closes. */
@@ -432,6 +480,46 @@ static void test_names_of_namespaces_are_made_safe(void **state)
         expect_that(!strchr(all->names[i], '/') && all->names[i][0] != '.');
 }
 
+/* ------------------------------------------------------------------------------------------
+ * Beside drops
+ */
+
+static void drop_and_make(struct worker *worker)
+{
+    tarn_store *store = worker->context;
+    struct tarn_autosave_options options = {.size = sizeof options};
+    tarn_namespace *ns;
+
+    for (unsigned i = 0; i < 30 && contest_goes_on(worker); i++) {
+        if (tarn_namespace_create(store, text("dropped"), NULL, &ns) == TARN_OK) {
+            tarn_namespace_close(ns);
+            (void)tarn_autosave_set(store, text("dropped"), &options); /* or it is gone again */
+        }
+        (void)tarn_namespace_drop(store, text("dropped")); /* or another one was quicker */
+    }
+}
+
+static void stop_what_does_not_run(struct worker *worker)
+{
+    while (contest_goes_on(worker))
+        if (tarn_autosave_stop(worker->context, text("dropped")) == TARN_AUTOSAVE_NOT_RUNNING &&
+            !strstr(tarn_last_error()->message, "\"dropped\""))
+            contest_fail(worker, "%s", tarn_last_error()->message);
+}
+
+/* The message names a namespace that may be gone as soon as others have their turn. */
+static void test_stopping_beside_drops(void **state)
+{
+    struct store_folder *f = *state;
+    struct contest contest = {0};
+
+    contest_add(&contest, 3, drop_and_make, f->store, 1);
+    contest_add(&contest, 3, stop_what_does_not_run, f->store, 1);
+    contest_begin(&contest);
+    contest_join(&contest, 0, 3);
+    contest_end(&contest);
+}
+
 static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_saves_after_each_interval),
     STORE_FOLDER_TEST(test_keeps_as_many_as_wanted),
@@ -441,12 +529,14 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_saves_all_at_close),
     STORE_FOLDER_TEST(test_nothing_is_deleted_that_was_not_loaded),
     STORE_FOLDER_TEST(test_another_stores_are_left_alone),
+    STORE_FOLDER_TEST(test_another_stores_sequence_is_not_taken),
     STORE_FOLDER_TEST(test_a_failing_last_save),
     STORE_FOLDER_TEST(test_stopping_without_a_folder),
     STORE_FOLDER_TEST(test_dropping_ends_it),
     STORE_FOLDER_TEST(test_a_failure_does_not_stop_it),
     STORE_FOLDER_TEST(test_options_that_are_refused),
     STORE_FOLDER_TEST(test_names_of_namespaces_are_made_safe),
+    STORE_FOLDER_TEST(test_stopping_beside_drops),
 };
 
 CONFORMANCE_TOPIC(autosave, tests);

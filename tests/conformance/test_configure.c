@@ -1,9 +1,15 @@
 /*
- * Conformance: tarn_namespace_configure(): raising and lowering each limit, all fields or none.
+ * Conformance: tarn_namespace_configure(): raising and lowering each limit, all fields or none;
+ * that one that fails leaves the limits and what they count as they were.
  */
 #include "conformance/conformance.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/concurrency.h"
+#include "support/store_folder.h"
 
 #define OPTIONS(...)                                                                               \
     (&(struct tarn_namespace_options){.size = sizeof(struct tarn_namespace_options), __VA_ARGS__})
@@ -146,10 +152,129 @@ static void test_seen_by_every_handle(void **state)
     tarn_namespace_close(second);
 }
 
+/* ------------------------------------------------------------------------------------------
+ * A failure beside writers
+ */
+
+enum { WRITERS = 3, KEYS_EACH = 60, KEYS_MAX = 100, BYTES_MAX = 20000 };
+
+/* Writer i has the keys from i * KEYS_EACH on for its own; 0: not there. */
+static struct written {
+    tarn_namespace *ns;
+    size_t bytes[WRITERS * KEYS_EACH]; /* of key and value */
+} written;
+
+static struct tarn_slice some_value(size_t length)
+{
+    static const char bytes[50];
+
+    return tarn_slice_of(bytes, length);
+}
+
+static void write_at_random(struct worker *worker)
+{
+    while (contest_goes_on(worker)) {
+        size_t number =
+            worker->index * KEYS_EACH + (size_t)random_below(&worker->random, KEYS_EACH);
+        struct tarn_slice value = some_value((size_t)random_below(&worker->random, 50));
+        char room[NUMBERED_KEY_ROOM];
+        struct tarn_slice key = numbered_key(room, number);
+        tarn_status status;
+
+        if (random_below(&worker->random, 3)) {
+            status = tarn_set(written.ns, key, value, NULL, NULL);
+            if (status == TARN_TOO_MANY_KEYS && !written.bytes[number])
+                continue;
+            CONTEST_OK(worker, status);
+            written.bytes[number] = key.length + value.length;
+        } else {
+            status = tarn_delete(written.ns, key);
+            CONTEST_CHECK(worker, status == (written.bytes[number] ? TARN_OK : TARN_KEY_NOT_FOUND),
+                          "a delete gave %s", tarn_status_name(status));
+            written.bytes[number] = 0;
+        }
+    }
+}
+
+static void fail_to_configure(struct worker *worker)
+{
+    do {
+        tarn_status status = tarn_namespace_configure(
+            written.ns, TARN_SET_MAX_KEYS | TARN_SET_MAX_BYTES, OPTIONS(.max_keys = 0));
+
+        CONTEST_CHECK(worker, status == TARN_IO, "it gave %s", tarn_status_name(status));
+    } while (contest_goes_on(worker));
+}
+
+/* The limits are full where they say, and no more can be added. */
+static void expect_limits_exact(tarn_namespace *ns)
+{
+    static const char zeros[BYTES_MAX];
+    struct tarn_stats stats = store_folder_stats(ns);
+    char room[NUMBERED_KEY_ROOM];
+    size_t left;
+
+    /* They may have been passed while they were off. */
+    for (unsigned i = 0; i < WRITERS * KEYS_EACH && stats.keys >= KEYS_MAX; i++)
+        stats.keys -= tarn_delete(ns, numbered_key(room, i)) == TARN_OK;
+    for (; stats.keys + 1 < KEYS_MAX; stats.keys++)
+        expect_ok(tarn_insert(ns, numbered_key(room, 1000 + stats.keys), text("v")));
+    expect_ok(tarn_insert(ns, text("the last"), text("")));
+    expect_status(TARN_TOO_MANY_KEYS, tarn_insert(ns, text("one more"), text("")));
+    left = BYTES_MAX - (size_t)store_folder_stats(ns).bytes;
+    expect_status(TARN_FULL,
+                  tarn_update(ns, text("the last"), tarn_slice_of(zeros, left + 1), NULL));
+    expect_ok(tarn_update(ns, text("the last"), tarn_slice_of(zeros, left), NULL));
+}
+
+/* Nothing is counted while there is no limit: what is put back in force is counted anew. */
+static void fail_beside_writers(tarn_namespace *ns)
+{
+    struct contest contest = {0};
+    struct tarn_stats stats;
+
+    written = (struct written){.ns = ns};
+    contest_add(&contest, WRITERS, write_at_random, NULL, 1);
+    contest_add(&contest, 1, fail_to_configure, NULL, 1);
+    contest_run_for(&contest, 3);
+    stats = store_folder_stats(ns);
+    for (unsigned i = 0; i < WRITERS * KEYS_EACH; i++) {
+        stats.keys -= written.bytes[i] > 0;
+        stats.bytes -= written.bytes[i];
+    }
+    expect_number(0, stats.keys); /* besides those that were written */
+    expect_number(0, stats.bytes);
+    (void)fixture_state_of(ns); /* which counts what is there */
+    expect_number(KEYS_MAX, options_of(ns).max_keys);
+    expect_number(BYTES_MAX, options_of(ns).max_bytes);
+    expect_limits_exact(ns);
+}
+
+static void test_a_failure_beside_writers(void **state)
+{
+    struct store_folder *f = *state;
+
+    expect_ok(tarn_namespace_configure(f->ns, TARN_SET_MAX_KEYS | TARN_SET_MAX_BYTES,
+                                       OPTIONS(.max_keys = KEYS_MAX, .max_bytes = BYTES_MAX)));
+    expect_that(mkdir(path_of(f, "catalog.new"), 0700) == 0); /* no catalog can be written */
+    for (unsigned round = 0; round < 30; round++) { /* the writers must meet the last failure */
+        fail_beside_writers(f->ns);
+        expect_ok(tarn_namespace_clear(f->ns));
+    }
+    expect_that(rmdir(path_of(f, "catalog.new")) == 0);
+    store_folder_reopen(f, NULL);
+    expect_number(KEYS_MAX, options_of(f->ns).max_keys);
+    expect_number(BYTES_MAX, options_of(f->ns).max_bytes);
+}
+
 static const struct CMUnitTest tests[] = {
-    CONFORMANCE_TEST(test_max_keys),           CONFORMANCE_TEST(test_max_bytes),
-    CONFORMANCE_TEST(test_max_value_size),     CONFORMANCE_TEST(test_only_the_named_fields),
-    CONFORMANCE_TEST(test_all_fields_or_none), CONFORMANCE_TEST(test_seen_by_every_handle),
+    CONFORMANCE_TEST(test_max_keys),
+    CONFORMANCE_TEST(test_max_bytes),
+    CONFORMANCE_TEST(test_max_value_size),
+    CONFORMANCE_TEST(test_only_the_named_fields),
+    CONFORMANCE_TEST(test_all_fields_or_none),
+    CONFORMANCE_TEST(test_seen_by_every_handle),
+    STORE_FOLDER_TEST(test_a_failure_beside_writers),
 };
 
 CONFORMANCE_TOPIC(configure, tests);

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "support/fixture.h"
+#include "support/format_samples.h"
 
 #include <string.h>
 #include <time.h>
@@ -101,10 +102,67 @@ static void test_a_file_for_the_folder_of_snapshots(void **state)
     saved_store_release(&saved);
 }
 
+/* Opens the saved store with a number of so many bytes at a place in its catalog, whose checksums
+ * are right. */
+static void expect_opening(const struct saved_store *saved, tarn_status wanted, size_t at,
+                           size_t width, uint64_t number)
+{
+    const struct saved_original *catalog = &saved->files[SAVED_CATALOG];
+    struct sim_disk *disk = sim_disk_copy(saved->disk);
+    struct file_builder file;
+    uint64_t changes;
+
+    crash_disk_prepare(disk, NULL);
+    file_with_number(&file, tarn_slice_of(catalog->bytes, catalog->length), at, width, number);
+    expect_number(catalog->length, file.length);
+    expect_that(sim_disk_set_bytes(disk, catalog->path, 0, file.bytes, file.length));
+    changes = sim_disk_operations(disk) - sim_disk_syncs(disk);
+    for (int load = 0; load <= TARN_LOAD_NOTHING; load++)
+        for (int read_only = 0; read_only < 2; read_only++) {
+            struct tarn_options options = {
+                .size = sizeof options, .load = (enum tarn_load)load, .read_only = read_only};
+            tarn_store *store = NULL;
+
+            expect_status(wanted, tarn__store_open(&disk->os, SAVED_FOLDER, &options, &store));
+            expect_that((wanted == TARN_OK) == (store != NULL));
+            if (wanted)
+                expect_that(strstr(tarn_last_error()->message, "'/db/catalog'") != NULL);
+            expect_ok(tarn_close(store));
+        }
+    expect_number(changes, sim_disk_operations(disk) - sim_disk_syncs(disk));
+    file_release(&file);
+    sim_disk_free(disk);
+}
+
+/* Of the store, and of a namespace: places as docs/format-catalog.md has them. */
+static void test_autosaves_out_of_bounds(void **state)
+{
+    static const uint64_t longest = (uint64_t)1000 * 60 * 60 * 24 * 366;
+    static const uint64_t intervals[] = {0, 99, longest + 1, (uint64_t)1 << 63, UINT64_MAX};
+    enum { IN_STORE = 40, IN_ALPHA = 42 + 5, INTERVAL = 1, KEEP = 9 };
+    struct saved_store saved;
+
+    (void)state;
+    saved_store_make(&saved, 1);
+    for (int block = 0; block < 2; block++) {
+        size_t settings = saved.files[SAVED_CATALOG].blocks[block] + TARN__BLOCK_HEADER_BYTES +
+                          (block ? IN_ALPHA : IN_STORE);
+
+        for (size_t i = 0; i < sizeof intervals / sizeof intervals[0]; i++)
+            expect_opening(&saved, TARN_CORRUPT, settings + INTERVAL, 8, intervals[i]);
+        expect_opening(&saved, TARN_CORRUPT, settings + KEEP, 4, 0);
+        expect_opening(&saved, TARN_OK, settings + INTERVAL, 8, 100);
+        expect_opening(&saved, TARN_OK, settings + INTERVAL, 8, longest);
+        expect_opening(&saved, TARN_OK, settings + KEEP, 4, 1);
+    }
+    saved_store_release(&saved);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_for_the_folder_of_snapshots),
+        cmocka_unit_test(test_autosaves_out_of_bounds),
         cmocka_unit_test(test_changed_files_are_refused_or_harmless),
     };
 

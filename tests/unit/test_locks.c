@@ -8,6 +8,7 @@
  */
 #include "store/store.h"
 #include "support/fixture.h"
+#include "support/test_folder.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -368,6 +369,37 @@ static void the_first_key_times_out_too(void **state)
     expect_ok(call_increment());
 }
 
+/* A child that was forked in the middle of a write has the lock as well, and nobody to give it
+ * back: it is told at once. */
+static int everything_in_child(void)
+{
+    struct tarn_namespace_options options = {.size = sizeof options, .max_keys = 1000};
+    tarn_cursor *cursor;
+    int64_t sum;
+    int waited = 0;
+
+    waited += tarn_set(ns, held_key, text("child"), NULL, NULL) != TARN_FORKED;
+    waited += tarn_increment(ns, held_key, 1, &sum) != TARN_FORKED;
+    waited += tarn_namespace_stats(ns, NULL, NULL, 0) != TARN_FORKED;
+    waited += tarn_namespace_clear(ns) != TARN_FORKED;
+    waited += tarn_namespace_resize(ns, 2 * SHARDS) != TARN_FORKED;
+    waited += tarn_namespace_configure(ns, TARN_SET_MAX_KEYS, &options) != TARN_FORKED;
+    waited += call_get_many() != TARN_FORKED;
+    waited += tarn_cursor_open(ns, NULL, &cursor) != TARN_FORKED;
+    waited += tarn_namespace_drop(store, text("test")) != TARN_FORKED;
+    waited += tarn_close(store) != TARN_FORKED;
+    return waited;
+}
+
+static void a_forked_child_waits_for_no_lock(void **state)
+{
+    (void)state;
+    expect_ok(tarn__shards_lock_all(ns, true));
+    expect_number(0, test_run_in_child(everything_in_child));
+    tarn__shards_unlock_all(ns);
+    expect_stored(ns, held_key, text("value"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -377,6 +409,7 @@ int main(void)
         TEST(reads_and_other_shards_go_on),
         TEST(reads_at_one_moment_time_out_behind_a_writer),
         TEST(the_first_key_times_out_too),
+        TEST(a_forked_child_waits_for_no_lock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
