@@ -296,6 +296,41 @@ tarn_status tarn__file_unmap(const struct tarn__os *os, void *address, size_t by
 /* The path of the file when it was opened, for messages. Valid until it is closed. */
 const char *tarn__file_path(const struct tarn__file *file);
 
+/* --------------------------------------------------------------------------------------------
+ * Whole files: whole_file.c
+ */
+
+/* Closes a file that was only read, so that nothing can be lost. The last error stays what it is.
+ */
+void tarn__file_close_after_reading(struct tarn__file *file);
+
+/* Reads all of a file in place of what bytes holds. TARN_CORRUPT: it has more than bytes_max. */
+tarn_status tarn__file_read_whole(const struct tarn__directory *directory, const char *name,
+                                  uint64_t bytes_max, struct tarn_buf *bytes);
+
+/*
+ * Gives a file that was written under a temporary name its name: sync, close, rename, sync of the
+ * directory. The file is closed in any case. TARN_OUTCOME_UNKNOWN: the file may have its name now,
+ * or after the next crash. With any other failure it has not, what had the name before is still
+ * there, and the temporary name is gone as far as that can be done.
+ */
+tarn_status tarn__file_publish(const struct tarn__directory *directory, struct tarn__file *file,
+                               const char *temporary, const char *name);
+
+/* Closes such a file and takes its temporary name away, as far as that can be done: the next
+ * opening of the store tries again. The last error stays what it is. */
+void tarn__file_abandon(const struct tarn__directory *directory, struct tarn__file *file,
+                        const char *temporary);
+
+/* Writes a file under a temporary name, in place of what a crash has left there, and publishes it.
+ */
+tarn_status tarn__file_replace_whole(const struct tarn__directory *directory, const char *temporary,
+                                     const char *name, const struct tarn_buf *bytes);
+
+/* --------------------------------------------------------------------------------------------
+ * Waiting
+ */
+
 /* What a thread does before it looks again for what it waits for, for the looks-th time (from 0):
  * first nothing much, then it lets others run, then it sleeps for 100 microseconds. */
 #define TARN__PAUSES_WITHOUT_SLEEP 200

@@ -32,18 +32,4 @@ tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os
 /* Closes and unlocks it. A folder that was not opened, all zero, is allowed. */
 void tarn__folder_close(struct tarn__folder *folder);
 
-/*
- * Gives a file that was written under a temporary name its name: sync, close, rename, sync of the
- * directory. The file is closed in any case. TARN_OUTCOME_UNKNOWN: the file may have its name now,
- * or after the next crash. With any other failure it has not, what had the name before is still
- * there, and the temporary name is gone as far as that can be done.
- */
-tarn_status tarn__folder_publish(const struct tarn__directory *directory, struct tarn__file *file,
-                                 const char *temporary, const char *name);
-
-/* Closes such a file and takes its temporary name away, as far as that can be done: the next
- * opening of the store tries again. The last error stays what it is. */
-void tarn__folder_abandon(const struct tarn__directory *directory, struct tarn__file *file,
-                          const char *temporary);
-
 #endif

@@ -199,13 +199,13 @@ tarn_status tarn__snapshot_writer_publish(struct tarn__snapshot_writer *writer,
                                           const char *file_name)
 {
     tarn__free(writer->buffer);
-    return tarn__folder_publish(writer->directory, writer->file, writer->temporary, file_name);
+    return tarn__file_publish(writer->directory, writer->file, writer->temporary, file_name);
 }
 
 void tarn__snapshot_writer_abandon(struct tarn__snapshot_writer *writer)
 {
     tarn__free(writer->buffer);
-    tarn__folder_abandon(writer->directory, writer->file, writer->temporary);
+    tarn__file_abandon(writer->directory, writer->file, writer->temporary);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -219,10 +219,7 @@ const char *tarn__snapshot_reader_path(const struct tarn__snapshot_reader *reade
 
 void tarn__snapshot_reader_close(struct tarn__snapshot_reader *reader)
 {
-    struct tarn_error error = *tarn_last_error();
-
-    (void)tarn__file_close(reader->file); /* it was only read */
-    tarn__restore_error(&error);
+    tarn__file_close_after_reading(reader->file);
     tarn_buf_release(&reader->buffer);
 }
 

@@ -67,7 +67,7 @@ tarn_status tarn__snapshot_writer_add_large(struct tarn__snapshot_writer *writer
 /* Writes the end of the file. */
 tarn_status tarn__snapshot_writer_end(struct tarn__snapshot_writer *writer);
 
-/* Gives the file its name, durably: as tarn__folder_publish(). One of these two ends the writer. */
+/* Gives the file its name, durably: as tarn__file_publish(). One of these two ends the writer. */
 tarn_status tarn__snapshot_writer_publish(struct tarn__snapshot_writer *writer,
                                           const char *file_name);
 void tarn__snapshot_writer_abandon(struct tarn__snapshot_writer *writer);
