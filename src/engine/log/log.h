@@ -1,0 +1,98 @@
+/*
+ * A log: frames appended to segments, one after the other, and made durable.
+ *
+ * The order of locks: append, then that of the segments, then that of syncs. `append` is held for
+ * the copying of a frame, and while a segment is made where none was prepared ahead. `syncing` is
+ * the right to sync and close segments' files, of one thread at a time.
+ *
+ *     position: how many bytes of frames were appended since the log was opened. All below
+ *     `durable` is known to be synced. A frame tells where that was, if it has moved.
+ *
+ * When a sync or a write fails it is not known what is on the disk, and trying again would prove
+ * nothing: from then on nothing can be appended until the log is opened anew.
+ */
+#ifndef TARN_ENGINE_LOG_LOG_H
+#define TARN_ENGINE_LOG_LOG_H
+
+#include "engine/engine.h"
+#include "engine/log/segments.h"
+
+#define TARN__SEGMENT_BYTES_LEAST   ((uint64_t)64 * 1024)
+#define TARN__SEGMENT_BYTES_DEFAULT ((uint64_t)64 * 1024 * 1024)
+
+enum tarn__sync_mode { TARN__SYNC_NONE, TARN__SYNC_INTERVAL, TARN__SYNC_ALWAYS };
+
+struct tarn__log {
+    struct tarn__environment *environment;
+    struct tarn__segments segments;
+    uint64_t segment_bytes; /* of the largest that is made ahead */
+    _Atomic int mode;       /* enum tarn__sync_mode */
+    _Atomic bool failed;
+    bool ended;             /* when it was opened; as long as nothing is appended, it is */
+    _Atomic uint64_t
+        mend_sequence;        /* while what is there is written again: the lowest of it; or 0 */
+    struct tarn__job prepare; /* the next segment, and what is to be done for those that are full */
+
+    struct tarn__lock append; /* what follows */
+    struct tarn__segment *active;
+    uint64_t told; /* the durable position that frames have told last */
+    uint8_t *scratch;
+    _Atomic uint64_t appended; /* position; read without the lock */
+    _Atomic uint64_t full;     /* the position at which `active` begins */
+
+    _Atomic(struct tarn__segment *) next; /* prepared; whoever needs it takes it away */
+
+    pthread_mutex_t sync_lock; /* what follows */
+    pthread_cond_t synced;
+    bool syncing;
+    _Atomic uint64_t durable;                /* position; read without the lock */
+    uint64_t durable_number, durable_offset; /* the same as a place: segment, and offset there */
+
+    struct tarn__job sync; /* of the mode `interval` */
+    _Atomic uint64_t interval_ns;
+    _Atomic bool sync_wanted; /* the job will come */
+};
+
+/*
+ * Begins with a log whose segments are open, and what else is above `append` set; active is the one
+ * that is written on with, of which all that is there is durable, or NULL where a new one is to be
+ * made. TARN_NO_MEMORY, and what making a segment gives. If it fails there is nothing to release.
+ */
+tarn_status tarn__log_begin(struct tarn__log *log, struct tarn__segment *active);
+
+/*
+ * Appends the records of one write, as one frame, under one sequence, which is given out here; sets
+ * sequences and locations. *position: what tarn__log_wait() is to wait for. TARN_FULL, TARN_IO,
+ * TARN_READ_ONLY (something failed before): nothing was appended.
+ */
+tarn_status tarn__log_append(struct tarn__log *log, struct tarn__write *writes, size_t count,
+                             uint64_t *position);
+
+/* The same with what has a sequence already; for mending. Locations are not wanted. */
+tarn_status tarn__log_append_again(struct tarn__log *log, struct tarn__write *writes, size_t count,
+                                   uint64_t sequence);
+
+/* Waits until all below a position is durable; whoever waits first syncs for all. TARN_IO,
+ * TARN_OUTCOME_UNKNOWN: it may not be, and the log cannot be appended to any more. */
+tarn_status tarn__log_wait(struct tarn__log *log, uint64_t position);
+
+/* Waits until all that was appended so far is durable. */
+tarn_status tarn__log_sync(struct tarn__log *log);
+
+/* Changes the sync mode. interval_ms: of the mode `interval`. */
+void tarn__log_set_mode(struct tarn__log *log, enum tarn__sync_mode mode, uint32_t interval_ms);
+
+/* Syncs, and says in the log that this was all: the next opening goes on where it ends. Nobody
+ * appends any more. */
+tarn_status tarn__log_end(struct tarn__log *log);
+
+/* Ends the log's own work. The segments are the caller's again. */
+void tarn__log_release(struct tarn__log *log);
+
+/* For the log's parts: has the interval's sync come after a write; the job that does it; writes the
+ * end frame. */
+void tarn__log_want_sync(struct tarn__log *log);
+void tarn__log_run_sync(void *log);
+tarn_status tarn__log_write_end(struct tarn__log *log, uint64_t next_segment);
+
+#endif

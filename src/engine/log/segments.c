@@ -1,0 +1,509 @@
+/* The segments of one log; see the header. */
+#include "engine/log/segments.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST             "segments"
+#define LIST_NEW         "segments.new"
+#define LIST_BYTES_MAX   ((uint64_t)64 * 1024 * 1024)
+#define SUFFIX           ".segment"
+#define NAME_ROOM        32
+#define PATH_ROOM        256 /* a message has no more */
+#define NUMBERS_RESERVED 16
+
+static void file_name(uint64_t number, char name[NAME_ROOM])
+{
+    snprintf(name, NAME_ROOM, "%" PRIu64 SUFFIX, number);
+}
+
+static bool number_of(const char *name, uint64_t *number)
+{
+    char again[NAME_ROOM];
+
+    *number = strtoull(name, NULL, 10);
+    file_name(*number, again);
+    return strcmp(name, again) == 0;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * The table
+ */
+
+/* The first run of free granules that is long enough, or false. */
+static bool find_granules(struct tarn__segments *segments, uint32_t count, uint32_t *first)
+{
+    uint32_t at = 0;
+
+    *first = 0;
+    while (at < segments->granules_used && at - *first < count) {
+        struct tarn__segment *there = tarn__pointer_table_get(&segments->by_granule, at);
+
+        at = there ? there->first_granule + there->granules : at + 1;
+        if (there)
+            *first = at;
+    }
+    return count <= TARN__GRANULES_MAX - *first;
+}
+
+/* Leads from the segment's granules to it. TARN_NO_MEMORY: from none of them. */
+static tarn_status enter_granules(struct tarn__segments *segments, struct tarn__segment *segment)
+{
+    uint32_t end = segment->first_granule + segment->granules;
+    tarn_status status = TARN_OK;
+
+    /* the last one first: with room for it there is room for all */
+    for (uint32_t i = end; i > segment->first_granule && !status; i--)
+        status = tarn__pointer_table_set(&segments->by_granule, i - 1, segment);
+    if (!status && end > segments->granules_used)
+        segments->granules_used = end;
+    return status;
+}
+
+static void leave_granules(struct tarn__segments *segments, const struct tarn__segment *segment)
+{
+    for (uint32_t i = 0; i < segment->granules; i++)
+        (void)tarn__pointer_table_set(&segments->by_granule, segment->first_granule + i,
+                                      NULL); /* was set before: cannot fail */
+}
+
+/* Puts a segment behind all others: numbers rise. */
+static tarn_status add(struct tarn__segments *segments, struct tarn__segment *segment)
+{
+    size_t capacity = segments->capacity ? 2 * segments->capacity : 8;
+    struct tarn__segment **all;
+
+    if (segments->count == segments->capacity) {
+        all = tarn__reallocate(segments->all, capacity * sizeof(struct tarn__segment *));
+        if (!all)
+            return TARN_NO_MEMORY;
+        segments->all = all;
+        segments->capacity = capacity;
+    }
+    segments->all[segments->count++] = segment;
+    return TARN_OK;
+}
+
+static void take_out(struct tarn__segments *segments, const struct tarn__segment *segment)
+{
+    size_t at = 0;
+
+    while (segments->all[at] != segment)
+        at++;
+    memmove(segments->all + at, segments->all + at + 1,
+            (segments->count - at - 1) * sizeof(struct tarn__segment *));
+    segments->count--;
+}
+
+static void free_segment(struct tarn__segments *segments, struct tarn__segment *segment)
+{
+    (void)tarn__file_unmap(segments->os, segment->bytes, segment->size); /* or it stays mapped */
+    tarn__file_close_after_reading(segment->file);
+    tarn__free(segment);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Files
+ */
+
+tarn_status tarn__segments_open_file(struct tarn__segments *segments, struct tarn__segment *segment)
+{
+    char name[NAME_ROOM];
+
+    if (segment->file)
+        return TARN_OK;
+    file_name(segment->head.number, name);
+    return tarn__file_open(segments->directory, name,
+                           segments->read_only ? TARN__OPEN_READ : TARN__OPEN_READ_WRITE,
+                           &segment->file);
+}
+
+static tarn_status map(struct tarn__segments *segments, struct tarn__segment *segment)
+{
+    void *bytes = NULL;
+    tarn_status status = tarn__file_map(segment->file, 0, (size_t)segment->size,
+                                        !segments->read_only && !segment->sealed_bytes, &bytes);
+
+    segment->bytes = bytes;
+    return status;
+}
+
+static tarn_status write_new_file(struct tarn__segments *segments, struct tarn__segment *segment)
+{
+    uint8_t head[TARN__SEGMENT_HEAD];
+    tarn_status status;
+
+    tarn__segment_head_write(&segment->head, segment->identity, head);
+    status = tarn__file_preallocate(segment->file, 0, segment->size);
+    if (!status)
+        status = tarn__file_write(segment->file, head, sizeof head, 0);
+    if (!status)
+        status = tarn__file_sync(segment->file);
+    if (!status)
+        status = tarn__directory_sync(segments->directory);
+    return status ? status : map(segments, segment);
+}
+
+/* Numbers are reserved before there are files of them. */
+static tarn_status take_number(struct tarn__segments *segments, uint64_t *number)
+{
+    uint64_t reserved = segments->reserved_number;
+    tarn_status status = TARN_OK;
+
+    if (segments->next_number == reserved) {
+        segments->reserved_number += NUMBERS_RESERVED;
+        status = tarn__segments_write_list(segments);
+        if (status)
+            segments->reserved_number = reserved;
+    }
+    if (!status)
+        *number = segments->next_number++;
+    return status;
+}
+
+tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segment_origin origin,
+                                uint64_t as_of, uint64_t base_sequence, uint64_t bytes,
+                                struct tarn__segment **out)
+{
+    struct tarn__segment *segment = tarn__allocate_zeroed(sizeof *segment);
+    char name[NAME_ROOM];
+    tarn_status status;
+
+    if (!segment)
+        return TARN_NO_MEMORY;
+    segment->size = bytes;
+    segment->used = TARN__SEGMENT_HEAD;
+    segment->granules = (uint32_t)((bytes + TARN__GRANULE_BYTES - 1) / TARN__GRANULE_BYTES);
+    segment->head = (struct tarn__segment_head){.namespace_number = segments->namespace_number,
+                                                .origin = (uint8_t)origin,
+                                                .as_of = as_of,
+                                                .base_sequence = base_sequence};
+    memcpy(segment->head.store, segments->store, sizeof segment->head.store);
+    status = segments->os->random_bytes(segments->os, segment->identity, sizeof segment->identity);
+    if (!status)
+        status = take_number(segments, &segment->head.number);
+    if (!status && !find_granules(segments, segment->granules, &segment->first_granule))
+        status = tarn__fail(TARN_FULL, "the log in '%s' has no place for %" PRIu64 " bytes",
+                            tarn__directory_path(segments->directory), bytes);
+    if (status) {
+        tarn__free(segment);
+        return status;
+    }
+    segment->frames = (struct tarn__frame_segment){.seed = tarn__frame_seed(segment->identity),
+                                                   .base_sequence = base_sequence};
+    file_name(segment->head.number, name);
+    status = tarn__file_open(segments->directory, name, TARN__OPEN_CREATE, &segment->file);
+    if (!status)
+        status = write_new_file(segments, segment);
+    if (!status)
+        status = enter_granules(segments, segment);
+    if (!status)
+        status = add(segments, segment);
+    if (status) {
+        struct tarn_error error = *tarn_last_error();
+
+        (void)tarn__file_unlink(segments->directory, name); /* or the next opening does */
+        leave_granules(segments, segment);
+        free_segment(segments, segment);
+        tarn__restore_error(&error);
+        return status;
+    }
+    *out = segment;
+    return TARN_OK;
+}
+
+void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment)
+{
+    struct tarn_error error = *tarn_last_error();
+    char name[NAME_ROOM];
+
+    file_name(segment->head.number, name);
+    (void)tarn__file_unlink(segments->directory, name);
+    take_out(segments, segment);
+    leave_granules(segments, segment);
+    free_segment(segments, segment);
+    tarn__restore_error(&error);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * The list
+ */
+
+static tarn_status write_list(const struct tarn__segments *segments,
+                              struct tarn__segment_list *list)
+{
+    uint8_t identity[TARN__IDENTITY_BYTES];
+    struct tarn_buf bytes = {0};
+    tarn_status status = segments->os->random_bytes(segments->os, identity, sizeof identity);
+
+    if (!status)
+        status = tarn__segment_list_encode(list, identity, &bytes);
+    if (!status)
+        status = tarn__file_replace_whole(segments->directory, LIST_NEW, LIST, &bytes);
+    tarn_buf_release(&bytes);
+    return status;
+}
+
+tarn_status tarn__segments_write_list(struct tarn__segments *segments)
+{
+    struct tarn__segment_list list = {.namespace_number = segments->namespace_number,
+                                      .next_number = segments->reserved_number};
+    tarn_status status;
+
+    if (segments->list_unknown)
+        return tarn__fail(TARN_OUTCOME_UNKNOWN,
+                          "it is not known what the list in '%s' says since a change of it failed: "
+                          "open the store anew",
+                          tarn__directory_path(segments->directory));
+    memcpy(list.store, segments->store, sizeof list.store);
+    list.entries = tarn__allocate_zeroed((segments->count + 1) * sizeof *list.entries);
+    if (!list.entries)
+        return TARN_NO_MEMORY;
+    for (size_t i = 0; i < segments->count; i++) {
+        const struct tarn__segment *segment = segments->all[i];
+        struct tarn__segment_entry *entry = &list.entries[list.count];
+
+        if (!segment->listed)
+            continue;
+        *entry = (struct tarn__segment_entry){.number = segment->head.number,
+                                              .first_granule = segment->first_granule,
+                                              .granules = segment->granules,
+                                              .sealed_bytes = segment->sealed_bytes};
+        memcpy(entry->identity, segment->identity, sizeof entry->identity);
+        list.count++;
+    }
+    status = write_list(segments, &list);
+    segments->list_unknown = status == TARN_OUTCOME_UNKNOWN;
+    tarn__segment_list_release(&list);
+    return status;
+}
+
+tarn_status tarn__segments_create(struct tarn__directory *directory, const struct tarn__os *os,
+                                  const uint8_t store[TARN__IDENTITY_BYTES],
+                                  uint64_t namespace_number)
+{
+    struct tarn__segments segments = {.os = os,
+                                      .directory = directory,
+                                      .namespace_number = namespace_number,
+                                      .reserved_number = 1 + NUMBERS_RESERVED};
+
+    memcpy(segments.store, store, sizeof segments.store);
+    return tarn__segments_write_list(&segments);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Opening
+ */
+
+static tarn_status check_head(const struct tarn__segments *segments,
+                              const struct tarn__segment *segment,
+                              const struct tarn__segment_entry *entry)
+{
+    const char *path = tarn__file_path(segment->file);
+    const struct tarn__segment_head *head = &segment->head;
+
+    if (head->number != entry->number || head->namespace_number != segments->namespace_number ||
+        memcmp(head->store, segments->store, sizeof head->store) != 0 ||
+        memcmp(segment->identity, entry->identity, sizeof segment->identity) != 0)
+        return tarn__file_corrupt(path, 0, "this is another segment than the list says");
+    if ((segment->size + TARN__GRANULE_BYTES - 1) / TARN__GRANULE_BYTES != entry->granules ||
+        segment->size < entry->sealed_bytes)
+        return tarn__file_corrupt(path, segment->size, "the segment's file has another length");
+    return TARN_OK;
+}
+
+/* Opens the file of a segment that the list names, and maps it. */
+static tarn_status open_listed(struct tarn__segments *segments, struct tarn__segment *segment,
+                               const struct tarn__segment_entry *entry)
+{
+    uint8_t head[TARN__SEGMENT_HEAD];
+    size_t length = 0;
+    tarn_status status = tarn__segments_open_file(segments, segment);
+
+    if (tarn__failed_with(status, ENOENT))
+        return tarn__fail(TARN_CORRUPT, "'%s/%" PRIu64 SUFFIX "' is missing",
+                          tarn__directory_path(segments->directory), entry->number);
+    if (!status)
+        status = tarn__file_size(segment->file, &segment->size);
+    if (!status)
+        status = tarn__file_read_some(segment->file, head, sizeof head, 0, &length);
+    if (!status)
+        status = tarn__segment_head_read(head, length, tarn__file_path(segment->file),
+                                         segment->identity, &segment->head);
+    if (!status)
+        status = check_head(segments, segment, entry);
+    if (!status)
+        status = map(segments, segment);
+    if (!status && segment->sealed_bytes) {
+        tarn__file_close_after_reading(segment->file);
+        segment->file = NULL;
+    }
+    return status;
+}
+
+static tarn_status open_segment(struct tarn__segments *segments,
+                                const struct tarn__segment_entry *entry)
+{
+    struct tarn__segment *segment = tarn__allocate_zeroed(sizeof *segment);
+    tarn_status status;
+
+    if (!segment)
+        return TARN_NO_MEMORY;
+    segment->head.number = entry->number;
+    segment->first_granule = entry->first_granule;
+    segment->granules = entry->granules;
+    segment->sealed_bytes = entry->sealed_bytes;
+    segment->synced = segment->sealed_bytes != TARN__SEGMENT_NOT_SEALED;
+    segment->listed = true;
+    status = open_listed(segments, segment, entry);
+    segment->frames = (struct tarn__frame_segment){.seed = tarn__frame_seed(segment->identity),
+                                                   .base_sequence = segment->head.base_sequence};
+    if (!status)
+        status = enter_granules(segments, segment);
+    if (!status)
+        status = add(segments, segment);
+    if (status) {
+        struct tarn_error error = *tarn_last_error();
+
+        free_segment(segments, segment);
+        tarn__restore_error(&error);
+    }
+    return status;
+}
+
+/* What is in the folder besides the list and its segments. */
+struct leftover {
+    const struct tarn__segment_list *list;
+    uint64_t number;
+    bool found, too_new;
+};
+
+static bool note_name(void *context, const char *name)
+{
+    struct leftover *leftover = context;
+    const struct tarn__segment_list *list = leftover->list;
+    uint64_t number;
+
+    if (!number_of(name, &number))
+        return true;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->entries[i].number == number)
+            return true;
+    leftover->number = number;
+    leftover->found = true;
+    leftover->too_new = number >= list->next_number;
+    return !leftover->too_new;
+}
+
+static tarn_status check_leftovers(const struct tarn__directory *directory,
+                                   struct leftover *leftover)
+{
+    tarn_status status = tarn__directory_list(directory, note_name, leftover);
+
+    if (!status && leftover->too_new)
+        status = tarn__fail(TARN_CORRUPT,
+                            "'%s/" LIST "' does not know of %" PRIu64 SUFFIX ", which is newer",
+                            tarn__directory_path(directory), leftover->number);
+    return status;
+}
+
+static tarn_status remove_leftovers(const struct tarn__directory *directory,
+                                    const struct tarn__segment_list *list)
+{
+    struct leftover leftover;
+    char name[NAME_ROOM];
+    tarn_status status = tarn__file_unlink(directory, LIST_NEW);
+
+    if (tarn__failed_with(status, ENOENT))
+        status = TARN_OK;
+    do {
+        leftover = (struct leftover){.list = list};
+        if (!status)
+            status = check_leftovers(directory, &leftover);
+        if (!status && leftover.found) {
+            file_name(leftover.number, name);
+            status = tarn__file_unlink(directory, name);
+        }
+    } while (!status && leftover.found);
+    return status;
+}
+
+static tarn_status check_list(const struct tarn__segments *segments,
+                              const struct tarn__segment_list *list, const char *path)
+{
+    struct leftover leftover = {.list = list};
+
+    if (list->namespace_number != segments->namespace_number ||
+        memcmp(list->store, segments->store, sizeof list->store) != 0)
+        return tarn__file_corrupt(path, 0, "this is the list of another log");
+    return check_leftovers(segments->directory, &leftover);
+}
+
+static tarn_status read_list(const struct tarn__segments *segments, struct tarn__segment_list *list)
+{
+    struct tarn_buf bytes = {0};
+    char path[PATH_ROOM];
+    tarn_status status = tarn__file_read_whole(segments->directory, LIST, LIST_BYTES_MAX, &bytes);
+
+    snprintf(path, sizeof path, "%s/" LIST, tarn__directory_path(segments->directory));
+    if (tarn__failed_with(status, ENOENT))
+        status = tarn__fail(TARN_CORRUPT, "'%s' is missing", path);
+    if (!status)
+        status = tarn__segment_list_decode(bytes.data, bytes.length, path, list);
+    tarn_buf_release(&bytes);
+    if (status)
+        return status;
+    status = check_list(segments, list, path);
+    if (status)
+        tarn__segment_list_release(list);
+    return status;
+}
+
+tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__directory *directory,
+                                const struct tarn__os *os,
+                                const uint8_t store[TARN__IDENTITY_BYTES],
+                                uint64_t namespace_number, bool read_only)
+{
+    struct tarn__segment_list list;
+    tarn_status status;
+
+    *segments = (struct tarn__segments){.os = os,
+                                        .directory = directory,
+                                        .namespace_number = namespace_number,
+                                        .read_only = read_only};
+    memcpy(segments->store, store, sizeof segments->store);
+    status = read_list(segments, &list);
+    if (status)
+        return status;
+    if (pthread_mutex_init(&segments->lock, NULL) != 0) {
+        tarn__segment_list_release(&list);
+        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    }
+    segments->next_number = segments->reserved_number = list.next_number;
+    for (size_t i = 0; i < list.count && !status; i++)
+        status = open_segment(segments, &list.entries[i]);
+    if (!status && !read_only)
+        status = remove_leftovers(directory, &list);
+    tarn__segment_list_release(&list);
+    if (status) {
+        struct tarn_error error = *tarn_last_error();
+
+        tarn__segments_close(segments);
+        tarn__restore_error(&error);
+    }
+    return status;
+}
+
+void tarn__segments_close(struct tarn__segments *segments)
+{
+    while (segments->count)
+        free_segment(segments, segments->all[--segments->count]);
+    tarn__free(segments->all);
+    tarn__pointer_table_release(&segments->by_granule);
+    pthread_mutex_destroy(&segments->lock);
+}

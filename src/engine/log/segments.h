@@ -1,0 +1,121 @@
+/*
+ * The segments of one log: their files, the list that says which of them count, and where each is
+ * in the space of locations.
+ *
+ *     DIR/segments         docs/format-log.md: the list, replaced as a whole
+ *     DIR/segments.new     the next one while it is written
+ *     DIR/NUMBER.segment
+ *
+ * Life of a segment: made (a file, preallocated and durable) -> listed (a crash does not lose it)
+ * -> written, if it is one of those that writes go to -> sealed: nothing is written to it any more
+ * -> taken off the list -> discarded, with its file.
+ *
+ * A file that is not in the list is what a crash has left, and is removed: its number is one that
+ * an earlier list had reserved. Where that is not so the list is older than the files, which is
+ * corruption, and nothing is touched.
+ */
+#ifndef TARN_ENGINE_LOG_SEGMENTS_H
+#define TARN_ENGINE_LOG_SEGMENTS_H
+
+#include "base/pointer_table.h"
+#include "format/segment.h"
+#include "os/os.h"
+
+#include <pthread.h>
+
+#define TARN__GRANULE_BYTES ((uint64_t)TARN__FRAME_ALIGNMENT << TARN__GRANULE_SHIFT)
+
+struct tarn__segment {
+    struct tarn__segment_head head;
+    uint8_t identity[TARN__IDENTITY_BYTES];
+    struct tarn__frame_segment frames;
+    uint32_t first_granule, granules;
+    uint8_t *bytes;          /* all of the file, mapped */
+    uint64_t size;           /* of the file */
+    struct tarn__file *file; /* while it may be written or synced, else NULL */
+    uint64_t sealed_bytes;   /* as in the list */
+    bool listed;             /* the list is to name it */
+
+    uint64_t used;          /* where the next frame begins; whoever appends */
+    bool synced;            /* everything in it, and nothing more will come */
+    bool seen;              /* at the opening: it was read */
+    _Atomic uint64_t stale; /* bytes of frames that nobody needs any more */
+    _Atomic uint64_t pins;
+};
+
+struct tarn__segments {
+    const struct tarn__os *os;
+    struct tarn__directory *directory; /* the caller's */
+    uint8_t store[TARN__IDENTITY_BYTES];
+    uint64_t namespace_number;
+    bool read_only;
+    struct tarn__pointer_table by_granule;
+
+    pthread_mutex_t
+        lock; /* what follows; it is held while files are made and the list is written */
+    struct tarn__segment **all; /* by rising number */
+    size_t count, capacity;
+    uint64_t next_number, reserved_number; /* the list on disk reserves those below the second */
+    uint32_t granules_used;                /* those from here on are free */
+    bool list_unknown;                     /* what the list on disk says */
+};
+
+/* Makes the list of a log without segments, in a directory that is empty. Durable. */
+tarn_status tarn__segments_create(struct tarn__directory *directory, const struct tarn__os *os,
+                                  const uint8_t store[TARN__IDENTITY_BYTES],
+                                  uint64_t namespace_number);
+
+/*
+ * Reads the list, and maps its segments; removes what a crash has left, unless read_only. The
+ * directory remains the caller's. TARN_CORRUPT: a segment is missing, is another one, or was cut
+ * off; nothing has changed then. If it fails there is nothing to close.
+ */
+tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__directory *directory,
+                                const struct tarn__os *os,
+                                const uint8_t store[TARN__IDENTITY_BYTES],
+                                uint64_t namespace_number, bool read_only);
+
+/* Ends the mappings and closes the files. What was written to them since is not synced here. */
+void tarn__segments_close(struct tarn__segments *segments);
+
+/* All of the following with the lock held. ------------------------------------------------- */
+
+/* Makes a segment of so many bytes, with room on the disk for all of them; durable, not listed.
+ * TARN_FULL: the disk, or the space of locations. */
+tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segment_origin origin,
+                                uint64_t as_of, uint64_t base_sequence, uint64_t bytes,
+                                struct tarn__segment **segment);
+
+/* Replaces the list by one that names what is `listed`, with `sealed_bytes`. TARN_OUTCOME_UNKNOWN:
+ * it may be the old or the new one; it is not replaced again before the log is opened anew. */
+tarn_status tarn__segments_write_list(struct tarn__segments *segments);
+
+/* Removes a segment that is in no list, with its file as far as that can be done: the next opening
+ * tries again. Nobody reads it any more. */
+void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment);
+
+/* Opens the segment's file, if it is not open. */
+tarn_status tarn__segments_open_file(struct tarn__segments *segments,
+                                     struct tarn__segment *segment);
+
+/* Without the lock. -------------------------------------------------------------------------- */
+
+static inline struct tarn__segment *tarn__segment_of(struct tarn__segments *segments,
+                                                     uint64_t location)
+{
+    return tarn__pointer_table_get(&segments->by_granule, location >> TARN__GRANULE_SHIFT);
+}
+
+static inline uint64_t tarn__segment_offset(const struct tarn__segment *segment, uint64_t location)
+{
+    return (location - ((uint64_t)segment->first_granule << TARN__GRANULE_SHIFT)) *
+           TARN__FRAME_ALIGNMENT;
+}
+
+static inline uint64_t tarn__segment_location(const struct tarn__segment *segment, uint64_t offset)
+{
+    return ((uint64_t)segment->first_granule << TARN__GRANULE_SHIFT) +
+           offset / TARN__FRAME_ALIGNMENT;
+}
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * Making a log durable. One thread at a time syncs, for all that was appended before it began; the
+ * others wait for it, and then one of them syncs for all that has come since.
+ */
+#include "base/status.h"
+#include "engine/log/log.h"
+
+/* ------------------------------------------------------------------------------------------
+ * The files
+ */
+
+/* The first segment that has something to sync, up to the active one. The active one is not done
+ * by a sync, so it is looked for as the one behind `after`. */
+static struct tarn__segment *first_unsynced(struct tarn__log *log, uint64_t after, uint64_t last)
+{
+    struct tarn__segments *segments = &log->segments;
+    struct tarn__segment *found = NULL;
+
+    pthread_mutex_lock(&segments->lock);
+    for (size_t i = 0; i < segments->count && !found; i++) {
+        struct tarn__segment *segment = segments->all[i];
+
+        if (segment->head.origin == TARN__SEGMENT_WRITTEN && !segment->synced &&
+            segment->head.number > after && segment->head.number <= last)
+            found = segment;
+    }
+    pthread_mutex_unlock(&segments->lock);
+    return found;
+}
+
+/* Nothing is written to the segment any more, and all of it is durable. */
+static void seal(struct tarn__log *log, struct tarn__segment *segment)
+{
+    struct tarn__file *file = segment->file;
+
+    pthread_mutex_lock(&log->segments.lock);
+    segment->synced = true;
+    segment->sealed_bytes = segment->used; /* the next list says it */
+    segment->file = NULL;
+    pthread_mutex_unlock(&log->segments.lock);
+    tarn__file_close_after_reading(file); /* all that was written is synced */
+}
+
+/* Syncs all segments up to the one that was active. */
+static tarn_status sync_files(struct tarn__log *log, const struct tarn__segment *active)
+{
+    struct tarn__segment *segment;
+    uint64_t after = 0;
+    tarn_status status = TARN_OK;
+
+    while (!status && (segment = first_unsynced(log, after, active->head.number))) {
+        status = tarn__file_sync(segment->file);
+        after = segment->head.number;
+        if (!status && segment != active)
+            seal(log, segment);
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Taking turns
+ */
+
+static tarn_status not_durable(const struct tarn__log *log)
+{
+    return tarn__fail(TARN_OUTCOME_UNKNOWN,
+                      "a sync of '%s' has failed: what was written is there, but may be lost when "
+                      "power is; open the store anew",
+                      tarn__directory_path(log->segments.directory));
+}
+
+/* Syncs all that was appended before. syncing is this thread's; sync_lock is held, and given back
+ * meanwhile. */
+static void sync_all(struct tarn__log *log)
+{
+    const struct tarn__segment *active;
+    uint64_t position, offset;
+    tarn_status status;
+
+    pthread_mutex_unlock(&log->sync_lock);
+    tarn__os_lock(log->environment->os, &log->append);
+    active = log->active;
+    position = atomic_load(&log->appended);
+    offset = active->used;
+    tarn__lock_give(&log->append);
+    status = sync_files(log, active);
+    pthread_mutex_lock(&log->sync_lock);
+    if (status) {
+        atomic_store(&log->failed, true);
+        return;
+    }
+    log->durable_number = active->head.number;
+    log->durable_offset = offset;
+    atomic_store(&log->durable, position);
+}
+
+tarn_status tarn__log_wait(struct tarn__log *log, uint64_t position)
+{
+    tarn_status status = TARN_OK;
+
+    if (atomic_load(&log->durable) >= position)
+        return TARN_OK;
+    pthread_mutex_lock(&log->sync_lock);
+    while (!status && atomic_load(&log->durable) < position) {
+        if (atomic_load(&log->failed)) {
+            status = not_durable(log);
+        } else if (log->syncing) {
+            pthread_cond_wait(&log->synced, &log->sync_lock);
+        } else {
+            log->syncing = true;
+            sync_all(log);
+            log->syncing = false;
+            pthread_cond_broadcast(&log->synced);
+        }
+    }
+    pthread_mutex_unlock(&log->sync_lock);
+    return status;
+}
+
+tarn_status tarn__log_sync(struct tarn__log *log)
+{
+    return tarn__log_wait(log, atomic_load(&log->appended));
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Modes
+ */
+
+void tarn__log_run_sync(void *context)
+{
+    struct tarn__log *log = context;
+
+    atomic_store(&log->sync_wanted, false);
+    (void)tarn__log_sync(log); /* the next write is told */
+}
+
+void tarn__log_want_sync(struct tarn__log *log)
+{
+    const struct tarn__os *os = log->environment->os;
+
+    if (!atomic_load_explicit(&log->sync_wanted, memory_order_relaxed) &&
+        !atomic_exchange(&log->sync_wanted, true))
+        tarn__jobs_want(&log->environment->quick, &log->sync,
+                        os->monotonic_ns(os) + atomic_load(&log->interval_ns));
+}
+
+void tarn__log_set_mode(struct tarn__log *log, enum tarn__sync_mode mode, uint32_t interval_ms)
+{
+    atomic_store(&log->interval_ns, (uint64_t)interval_ms * 1000000);
+    atomic_store(&log->mode, mode);
+    if (mode == TARN__SYNC_INTERVAL && atomic_load(&log->durable) < atomic_load(&log->appended))
+        tarn__log_want_sync(log);
+}
+
+tarn_status tarn__log_end(struct tarn__log *log)
+{
+    tarn_status status = tarn__log_sync(log);
+
+    if (!status && log->ended && !atomic_load(&log->appended))
+        return TARN_OK;
+    if (!status && atomic_load(&log->failed))
+        status = not_durable(log);
+    if (!status)
+        status = tarn__log_write_end(log, 0);
+    return status ? status : tarn__file_sync(log->active->file);
+}

@@ -1,0 +1,273 @@
+/* A log and what it should hold; see the header. */
+#include "support/log_model.h"
+#include "base/status.h"
+#include "support/fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUE_MAX   90
+#define LARGE_VALUE 10000
+
+static const uint8_t store_identity[TARN__IDENTITY_BYTES] = "log model";
+
+/* ------------------------------------------------------------------------------------------
+ * Keys and values
+ */
+
+static struct tarn_slice key_of(unsigned key, char room[16])
+{
+    return tarn_slice_of(room, (size_t)snprintf(room, 16, "key %u", key));
+}
+
+/* The put's number, and bytes that follow from it. */
+static struct tarn_slice value_of(unsigned number, size_t length, uint8_t *room)
+{
+    uint64_t random = number;
+
+    memcpy(room, &number, sizeof number);
+    for (size_t i = sizeof number; i < length; i++)
+        room[i] = (uint8_t)random_next(&random);
+    return tarn_slice_of(room, length);
+}
+
+static bool value_is_right(struct tarn_slice value, unsigned *number)
+{
+    uint8_t *room = malloc(value.length + 1);
+    bool right = room && value.length >= sizeof *number;
+
+    if (right) {
+        memcpy(number, value.data, sizeof *number);
+        right = memcmp(value_of(*number, value.length, room).data, value.data, value.length) == 0;
+    }
+    free(room);
+    return right;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Opening
+ */
+
+/* What is seen of each key while the log is read. */
+struct sight {
+    uint64_t sequence, location;
+    unsigned number; /* of the put */
+};
+
+struct reader {
+    struct log_model *model;
+    struct sight sights[LOG_KEYS];
+};
+
+static tarn_status see(struct reader *reader, const struct tarn__record *record, uint64_t location,
+                       unsigned number)
+{
+    char text[16] = {0};
+    unsigned key;
+
+    memcpy(text, record->key.data, record->key.length < 15 ? record->key.length : 15);
+    if (sscanf(text, "key %u", &key) != 1 || key >= LOG_KEYS)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "a key that nobody wrote: '%s'", text);
+    if (record->info.sequence >= reader->sights[key].sequence)
+        reader->sights[key] = (struct sight){record->info.sequence, location, number};
+    return TARN_OK;
+}
+
+static tarn_status put(void *context, const struct tarn__record *record, uint64_t location)
+{
+    unsigned number;
+
+    if (!value_is_right(record->value, &number))
+        return tarn__fail(TARN_INVALID_ARGUMENT, "a value that nobody wrote");
+    return see(context, record, location, number);
+}
+
+static tarn_status take_away(void *context, const struct tarn__record *record, uint64_t location)
+{
+    return see(context, record, location, 0);
+}
+
+static uint64_t monotonic_ns(const void *context)
+{
+    const struct tarn__os *os = context;
+
+    return os->monotonic_ns(os);
+}
+
+static tarn_status open_log(struct log_model *model, bool read_only, struct reader *reader)
+{
+    const struct tarn__log_visitor visitor = {.context = reader, .put = put, .remove = take_away};
+    tarn_status status = tarn__segments_open(&model->log.segments, model->directory, model->os,
+                                             store_identity, 7, read_only);
+
+    if (status)
+        return status;
+    status = tarn__log_open(&model->log, &visitor, &model->opening);
+    if (status)
+        tarn__segments_close(&model->log.segments);
+    return status;
+}
+
+tarn_status log_model_open(struct log_model *model, const char *path, bool read_only)
+{
+    struct reader reader = {.model = model};
+    tarn_status status = tarn__directory_open(model->os, path, &model->directory);
+
+    if (status)
+        return status;
+    memset(&model->environment, 0, sizeof model->environment);
+    memset(&model->log, 0, sizeof model->log);
+    model->environment.os = model->os;
+    model->log.environment = &model->environment;
+    model->log.segment_bytes = model->segment_bytes;
+    status = tarn__jobs_init(&model->environment.quick, monotonic_ns, model->os);
+    if (!status) {
+        status = open_log(model, read_only, &reader);
+        if (status)
+            tarn__jobs_stop(&model->environment.quick);
+    }
+    if (status) {
+        (void)tarn__directory_close(model->directory);
+        return status;
+    }
+    atomic_store(&model->environment.sequence, model->opening.sequence);
+    for (unsigned i = 0; i < LOG_KEYS; i++) {
+        model->found.keys[i] = reader.sights[i].number;
+        model->locations[i] = reader.sights[i].location;
+        model->sequences[i] = reader.sights[i].sequence;
+    }
+    model->is_open = true;
+    if (!read_only)
+        tarn__log_set_mode(&model->log, model->mode, 1);
+    return TARN_OK;
+}
+
+tarn_status log_model_create(struct log_model *model, const char *path)
+{
+    tarn_status status = tarn__directory_open(model->os, path, &model->directory);
+
+    if (status)
+        return status;
+    status = tarn__segments_create(model->directory, model->os, store_identity, 7);
+    (void)tarn__directory_close(model->directory);
+    return status ? status : log_model_open(model, path, false);
+}
+
+tarn_status log_model_close(struct log_model *model, bool with_end)
+{
+    tarn_status status = with_end ? tarn__log_end(&model->log) : TARN_OK;
+
+    if (!model->log.segments.read_only)
+        tarn__log_release(&model->log);
+    tarn__segments_close(&model->log.segments);
+    tarn__jobs_stop(&model->environment.quick);
+    (void)tarn__directory_close(model->directory);
+    model->is_open = false;
+    if (!status && with_end)
+        model->durable = model->acknowledged;
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Writing
+ */
+
+static void plan_write(struct log_model *model, uint64_t *random, bool large,
+                       struct tarn__write *write, char key_room[16], uint8_t *value_room)
+{
+    unsigned key = (unsigned)random_below(random, LOG_KEYS);
+    size_t length = large ? LARGE_VALUE : sizeof(unsigned) + random_below(random, VALUE_MAX);
+
+    *write = (struct tarn__write){.record.key = key_of(key, key_room),
+                                  .removes = !large && random_below(random, 4) == 0};
+    if (!write->removes)
+        write->record.value = value_of(++model->puts, length, value_room);
+    model->states[model->done].keys[key] = write->removes ? 0 : model->puts;
+}
+
+tarn_status log_model_write(struct log_model *model, uint64_t *random, bool large)
+{
+    size_t count =
+        large || random_below(random, 3) ? 1 : 2 + random_below(random, LOG_BATCH_MAX - 1);
+    struct tarn__write writes[LOG_BATCH_MAX];
+    char keys[LOG_BATCH_MAX][16];
+    uint8_t *values = malloc(LOG_BATCH_MAX * (size_t)LARGE_VALUE);
+    uint64_t position;
+    tarn_status status = values ? TARN_OK : TARN_NO_MEMORY;
+
+    if (status)
+        return status;
+    model->done++;
+    model->states[model->done] = model->states[model->done - 1];
+    for (size_t i = 0; i < count; i++)
+        plan_write(model, random, large, &writes[i], keys[i], values + i * LARGE_VALUE);
+    status = tarn__log_append(&model->log, writes, count, &position);
+    if (status)
+        model->done--; /* it was refused */
+    if (!status && model->mode == TARN__SYNC_ALWAYS)
+        status = tarn__log_wait(&model->log, position);
+    if (!status) {
+        model->acknowledged = model->done;
+        if (model->mode == TARN__SYNC_ALWAYS)
+            model->durable = model->done;
+    }
+    free(values);
+    return status;
+}
+
+tarn_status log_model_sync(struct log_model *model)
+{
+    unsigned acknowledged = model->acknowledged;
+    tarn_status status = tarn__log_sync(&model->log);
+
+    if (!status && model->durable < acknowledged)
+        model->durable = acknowledged;
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Judging
+ */
+
+int log_model_match(struct log_model *model, unsigned least)
+{
+    for (unsigned done = model->done + 1; done-- > least;)
+        if (memcmp(&model->states[done], &model->found, sizeof model->found) == 0) {
+            model->done = model->acknowledged = done;
+            if (model->durable > done)
+                model->durable = done;
+            return (int)done;
+        }
+    snprintf(model->problem, sizeof model->problem,
+             "what was found is no state from operation %u to %u", least, model->done);
+    return -1;
+}
+
+static bool location_is_right(struct log_model *model, unsigned key)
+{
+    const struct tarn__segment *segment =
+        tarn__segment_of(&model->log.segments, model->locations[key]);
+    uint64_t offset = tarn__segment_offset(segment, model->locations[key]);
+    const uint8_t *bytes = segment->bytes + offset;
+    struct tarn__record record;
+    size_t length = tarn__frame_peek(&segment->frames, bytes, segment->size - offset, &record);
+    char room[16];
+    struct tarn_slice wanted = key_of(key, room);
+    unsigned number;
+
+    return length && tarn__frame_verify(&segment->frames, offset, bytes, length) &&
+           record.key.length == wanted.length &&
+           memcmp(record.key.data, wanted.data, wanted.length) == 0 &&
+           value_is_right(record.value, &number) && number == model->found.keys[key] &&
+           record.info.sequence == model->sequences[key];
+}
+
+bool log_model_locations_are_right(struct log_model *model)
+{
+    for (unsigned i = 0; i < LOG_KEYS; i++)
+        if (model->found.keys[i] && !location_is_right(model, i)) {
+            snprintf(model->problem, sizeof model->problem, "key %u is not where it should be", i);
+            return false;
+        }
+    return true;
+}
