@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define VALUE_MAX   90
-#define LARGE_VALUE 10000
+#define LARGE_VALUE 5000
 
 static const uint8_t store_identity[TARN__IDENTITY_BYTES] = "log model";
 
@@ -139,6 +139,7 @@ tarn_status log_model_open(struct log_model *model, const char *path, bool read_
     model->is_open = true;
     if (!read_only)
         tarn__log_set_mode(&model->log, model->mode, 1);
+    atomic_store(&model->log.prepare.wanted_now, model->by_hand); /* then waking it does nothing */
     return TARN_OK;
 }
 
@@ -213,6 +214,11 @@ tarn_status log_model_write(struct log_model *model, uint64_t *random, bool larg
     }
     free(values);
     return status;
+}
+
+void log_model_run_jobs(struct log_model *model)
+{
+    model->log.prepare.run(model->log.prepare.context);
 }
 
 tarn_status log_model_sync(struct log_model *model)

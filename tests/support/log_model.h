@@ -23,6 +23,7 @@ struct log_model {
     const struct tarn__os *os;
     uint64_t segment_bytes;
     enum tarn__sync_mode mode;
+    bool by_hand; /* the log's jobs run in log_model_run_jobs() alone, so that runs repeat */
     struct tarn__environment environment;
     struct tarn__directory *directory;
     struct tarn__log log;
@@ -53,6 +54,9 @@ tarn_status log_model_close(struct log_model *model, bool with_end);
 /* Puts, deletes or batches at random; large: a value that no segment of the usual size holds. */
 tarn_status log_model_write(struct log_model *model, uint64_t *random, bool large);
 tarn_status log_model_sync(struct log_model *model);
+
+/* Prepares the next segment, and syncs those that are full. */
+void log_model_run_jobs(struct log_model *model);
 
 /* Whether what was found is the state after some operation from least on; which one, or -1 with the
  * problem told. What is found becomes what is known to have been done. */

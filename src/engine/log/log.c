@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define SCRATCH_BYTES ((size_t)64 * 1024)
-#define END_BYTES     (TARN__FRAME_HEAD_MAX + TARN__FRAME_ALIGNMENT) /* room for the end frame */
 #define FILE_UNIT     ((uint64_t)4096)
 
 /* ------------------------------------------------------------------------------------------
@@ -78,9 +77,6 @@ static void prepare(void *context)
 {
     struct tarn__log *log = context;
     struct tarn__segment *segment;
-
-    if (atomic_load(&log->mend_sequence))
-        return;
 
     pthread_mutex_lock(&log->segments.lock);
     if (!atomic_load(&log->next) && !atomic_load(&log->failed)) {
@@ -228,11 +224,11 @@ tarn_status tarn__log_write_end(struct tarn__log *log, uint64_t next_segment)
 /* Goes on in another segment, in which a frame of so many bytes has room. */
 static tarn_status go_on(struct tarn__log *log, size_t bytes)
 {
-    uint64_t least = TARN__SEGMENT_HEAD + bytes + END_BYTES;
+    uint64_t least = TARN__SEGMENT_HEAD + bytes + TARN__LOG_END_BYTES;
     struct tarn__segment *next;
     tarn_status status = TARN_OK;
 
-    while (!status && room_of(log->active) < bytes + END_BYTES) {
+    while (!status && room_of(log->active) < bytes + TARN__LOG_END_BYTES) {
         status = take_next(log, least, &next);
         if (!status)
             status = tarn__log_write_end(log, next->head.number);
@@ -241,7 +237,8 @@ static tarn_status go_on(struct tarn__log *log, size_t bytes)
         atomic_store(&log->full, atomic_load(&log->appended));
         log->active = next;
     }
-    tarn__jobs_wake(&log->environment->quick, &log->prepare);
+    if (!atomic_load(&log->mend_sequence))
+        tarn__jobs_wake(&log->environment->quick, &log->prepare);
     return status;
 }
 
@@ -283,7 +280,7 @@ static tarn_status append_locked(struct tarn__log *log, struct tarn__write *writ
     struct tarn__frame frame;
     tarn_status status = TARN_OK;
 
-    if (room_of(log->active) < bytes + END_BYTES)
+    if (room_of(log->active) < bytes + TARN__LOG_END_BYTES)
         status = go_on(log, bytes);
     if (status)
         return status;

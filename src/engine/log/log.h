@@ -17,6 +17,10 @@
 #include "engine/engine.h"
 #include "engine/log/segments.h"
 
+/* Kept free at the end of a segment: for the frame that ends the log, and, if it goes on there and
+ * the next frame has no room, for the one that leads on. */
+#define TARN__LOG_END_BYTES ((size_t)96)
+
 #define TARN__SEGMENT_BYTES_LEAST   ((uint64_t)64 * 1024)
 #define TARN__SEGMENT_BYTES_DEFAULT ((uint64_t)64 * 1024 * 1024)
 
@@ -28,7 +32,7 @@ struct tarn__log {
     uint64_t segment_bytes; /* of the largest that is made ahead */
     _Atomic int mode;       /* enum tarn__sync_mode */
     _Atomic bool failed;
-    bool ended;             /* when it was opened; as long as nothing is appended, it is */
+    bool ended; /* when it was opened; as long as nothing is appended, it is */
     _Atomic uint64_t
         mend_sequence;        /* while what is there is written again: the lowest of it; or 0 */
     struct tarn__job prepare; /* the next segment, and what is to be done for those that are full */

@@ -4,8 +4,6 @@
 #include "base/status.h"
 #include "engine/log/walk.h"
 
-#define LOOK_BYTES ((uint64_t)64 * 1024)
-
 /* A place in the order of writing. */
 struct place {
     uint64_t number, offset;
@@ -18,6 +16,7 @@ struct recovery {
     struct tarn__segment *last; /* in which the log ends; NULL: in none that is not sealed */
     struct place end, durable;
     uint64_t end_frame_at; /* of the last frame, if that is a clean end; else 0 */
+    bool remains;          /* there may be something behind the end */
 };
 
 static bool is_before(struct place a, struct place b)
@@ -90,15 +89,11 @@ static tarn_status follow(struct recovery *recovery, struct tarn__frame_walk *wa
 }
 
 /* Looks at frames that are behind the end: they are lost, unless they say that the end is not where
- * it should be. Behind a clean end there are none, unless a disk has lost some: what it loses at a
- * time is less than this. */
+ * it should be. */
 static tarn_status look_behind(struct recovery *recovery, struct tarn__frame_walk *walk)
 {
     enum tarn__frame_found found = TARN__FRAME_NOTHING;
     tarn_status status = TARN_OK;
-
-    if (recovery->end_frame_at && walk->end - walk->offset > LOOK_BYTES)
-        walk->end = walk->offset + LOOK_BYTES;
 
     while (!status && walk->offset < walk->end) {
         status = tarn__frame_walk_next(walk, &found);
@@ -123,6 +118,7 @@ static tarn_status find_end_in(struct recovery *recovery, struct tarn__segment *
     tarn__frame_walk_begin(&walk, segment, TARN__SEGMENT_HEAD, segment->size);
     segment->used = TARN__SEGMENT_HEAD;
     if (recovery->last) {
+        recovery->remains = recovery->remains || segment->size > TARN__SEGMENT_HEAD;
         status = look_behind(recovery, &walk);
     } else {
         status = follow(recovery, &walk, &goes_on);
@@ -130,6 +126,7 @@ static tarn_status find_end_in(struct recovery *recovery, struct tarn__segment *
         if (!status && !goes_on) {
             recovery->last = segment;
             recovery->end = (struct place){segment->head.number, walk.offset};
+            recovery->remains = walk.offset < segment->size;
             status = look_behind(recovery, &walk);
         }
     }
@@ -165,7 +162,7 @@ static tarn_status find_end(struct recovery *recovery)
     }
     if (recovery->last && is_before(recovery->end, recovery->durable))
         return lost(recovery);
-    recovery->opening->clean = !recovery->last || recovery->end_frame_at;
+    recovery->opening->clean = !recovery->last || (recovery->end_frame_at && !recovery->remains);
     return TARN_OK;
 }
 
@@ -382,13 +379,36 @@ static tarn_status mend(struct recovery *recovery)
  * Going on
  */
 
-/* After a clean end: everything is durable but perhaps the end frame itself, which is made to be
- * written once more with what follows it. */
+/* Makes a segment that was trimmed fit to be written to. */
+static tarn_status grow(struct recovery *recovery, struct tarn__segment *segment)
+{
+    struct tarn__log *log = recovery->log;
+    uint64_t bytes = segment->granules * TARN__GRANULE_BYTES;
+
+    if (bytes > log->segment_bytes)
+        bytes = log->segment_bytes;
+    if (bytes < segment->used + TARN__LOG_END_BYTES / 2) /* as much as was kept free */
+        bytes = segment->used + TARN__LOG_END_BYTES / 2;
+    return bytes > segment->size ? tarn__segments_grow(&log->segments, segment, bytes) : TARN_OK;
+}
+
+/* The end frame may be the one thing that is not durable: it is made to be written once more with
+ * what follows it. */
+static void renew_end_frame(const struct recovery *recovery)
+{
+    const struct tarn__os *os = recovery->log->environment->os;
+    uint8_t *at = recovery->last->bytes + recovery->end_frame_at;
+
+    os->map_write(os, at, at, (size_t)(recovery->end.offset - recovery->end_frame_at));
+}
+
+/* After a clean end everything is durable, and nothing is behind it: the files end there, so that
+ * what is written now can never be taken for the beginning of what a crash has left. */
 static tarn_status go_on(struct recovery *recovery)
 {
     struct tarn__log *log = recovery->log;
-    const struct tarn__os *os = log->environment->os;
     struct tarn__segment *last = recovery->last, *spare = NULL;
+    tarn_status status = TARN_OK;
 
     for (size_t i = 0; i < log->segments.count; i++) {
         struct tarn__segment *segment = log->segments.all[i];
@@ -402,10 +422,14 @@ static tarn_status go_on(struct recovery *recovery)
             spare = segment;
         }
     }
+    if (spare)
+        status = grow(recovery, spare);
+    if (!status && last)
+        status = grow(recovery, last);
+    if (status)
+        return status;
     if (last)
-        os->map_write(os, last->bytes + recovery->end_frame_at,
-                      last->bytes + recovery->end_frame_at,
-                      (size_t)(recovery->end.offset - recovery->end_frame_at));
+        renew_end_frame(recovery);
     log->ended = last != NULL;
     atomic_store(&log->next, spare);
     return tarn__log_begin(log, last);

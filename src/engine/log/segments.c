@@ -217,6 +217,24 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
     return TARN_OK;
 }
 
+tarn_status tarn__segments_grow(struct tarn__segments *segments, struct tarn__segment *segment,
+                                uint64_t bytes)
+{
+    uint8_t *before = segment->bytes;
+    uint64_t size = segment->size;
+    tarn_status status = tarn__file_preallocate(segment->file, size, bytes - size);
+
+    if (status)
+        return status;
+    segment->size = bytes;
+    status = map(segments, segment);
+    if (!status)
+        return tarn__file_unmap(segments->os, before, size);
+    segment->size = size;
+    segment->bytes = before;
+    return status;
+}
+
 void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment)
 {
     struct tarn_error error = *tarn_last_error();
@@ -311,9 +329,11 @@ static tarn_status check_head(const struct tarn__segments *segments,
         memcmp(head->store, segments->store, sizeof head->store) != 0 ||
         memcmp(segment->identity, entry->identity, sizeof segment->identity) != 0)
         return tarn__file_corrupt(path, 0, "this is another segment than the list says");
-    if ((segment->size + TARN__GRANULE_BYTES - 1) / TARN__GRANULE_BYTES != entry->granules ||
-        segment->size < entry->sealed_bytes)
-        return tarn__file_corrupt(path, segment->size, "the segment's file has another length");
+    if (segment->size < entry->sealed_bytes)
+        return tarn__file_corrupt(path, segment->size, "the segment's file was cut off");
+    if (segment->size > entry->granules * TARN__GRANULE_BYTES)
+        return tarn__file_corrupt(path, entry->granules * TARN__GRANULE_BYTES,
+                                  "the segment's file is longer than it can be");
     return TARN_OK;
 }
 

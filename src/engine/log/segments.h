@@ -86,6 +86,10 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
                                 uint64_t as_of, uint64_t base_sequence, uint64_t bytes,
                                 struct tarn__segment **segment);
 
+/* Makes a segment's file longer, within its granules. Nobody reads the segment yet. */
+tarn_status tarn__segments_grow(struct tarn__segments *segments, struct tarn__segment *segment,
+                                uint64_t bytes);
+
 /* Replaces the list by one that names what is `listed`, with `sealed_bytes`. TARN_OUTCOME_UNKNOWN:
  * it may be the old or the new one; it is not replaced again before the log is opened anew. */
 tarn_status tarn__segments_write_list(struct tarn__segments *segments);

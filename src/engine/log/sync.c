@@ -152,15 +152,27 @@ void tarn__log_set_mode(struct tarn__log *log, enum tarn__sync_mode mode, uint32
         tarn__log_want_sync(log);
 }
 
+/* Cuts off what was only preallocated, so that the next opening sees that nothing was written there
+ * since. */
+static tarn_status trim(struct tarn__log *log)
+{
+    struct tarn__segment *next = atomic_load(&log->next);
+    tarn_status status = tarn__file_truncate(log->active->file, log->active->used);
+
+    return status || !next ? status : tarn__file_truncate(next->file, TARN__SEGMENT_HEAD);
+}
+
 tarn_status tarn__log_end(struct tarn__log *log)
 {
     tarn_status status = tarn__log_sync(log);
 
-    if (!status && log->ended && !atomic_load(&log->appended))
-        return TARN_OK;
+    if (!status && log->ended && !atomic_load(&log->appended)) /* it still is */
+        return trim(log);
     if (!status && atomic_load(&log->failed))
         status = not_durable(log);
     if (!status)
         status = tarn__log_write_end(log, 0);
-    return status ? status : tarn__file_sync(log->active->file);
+    if (!status)
+        status = tarn__file_sync(log->active->file);
+    return status ? status : trim(log);
 }

@@ -1,0 +1,250 @@
+/*
+ * The log survives every crash: random writes and syncs with segments so small that there are many;
+ * the power cut after each operation of the disk, each state opened and judged: what is found is
+ * the state after some operation, not before the last durable one, batches whole; and the log then
+ * takes writes and two more openings. The recovery suffers crashes, too. A killed process loses
+ * nothing that was acknowledged. (Numbers 24 and 25 of the list of faults.)
+ *
+ * TARN_SEED is the first run's seed (1 without it), and each further run's is one more.
+ * TARN_CRASH_STATES is how many states are opened at least (100,000 without it), times
+ * TARN_TEST_SCALE.
+ */
+#include "support/fixture.h"
+#include "support/log_model.h"
+#include "support/sim_crash.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FOLDER         "/log"
+#define STATES         100000
+#define STEPS          18
+#define EVERY_RECOVERY 401 /* of so many states, one whose recovery suffers crashes, too */
+#define RANDOM_STATES  6
+#define MOMENT_MAX     40 /* states of a moment */
+#define RECOVERY_MAX   12 /* ... in a recovery */
+
+struct run {
+    uint64_t seed, random, states, visits;
+    struct log_model model; /* of the writes */
+    struct sim_disk *disk;
+    struct sim_crash_seen *seen;
+    char problem[1000];
+};
+
+/* A log that is recovered. */
+struct recovered {
+    struct run *run;
+    struct log_model model;
+    unsigned depth;
+};
+
+static bool fail_run(struct run *run, const char *what, const char *detail)
+{
+    if (!run->problem[0])
+        snprintf(run->problem, sizeof run->problem, "%s: %s", what, detail);
+    return false;
+}
+
+static void judge_states(struct run *run, const struct log_model *model, struct sim_disk *disk,
+                         unsigned depth);
+
+static void after_operation(void *context, struct sim_disk *disk, uint64_t operation)
+{
+    struct recovered *recovered = context;
+
+    (void)operation;
+    if (!recovered->run->problem[0])
+        judge_states(recovered->run, &recovered->model, disk, recovered->depth);
+}
+
+/* Opens, and compares; what was found is durable then. */
+static bool open_and_judge(struct recovered *recovered, unsigned least, const char *when)
+{
+    struct log_model *model = &recovered->model;
+    tarn_status status = log_model_open(model, FOLDER, false);
+
+    if (status)
+        return fail_run(recovered->run, when, tarn_last_error()->message);
+    if (log_model_match(model, least) < 0 || !log_model_locations_are_right(model))
+        return fail_run(recovered->run, when, model->problem);
+    model->durable = model->acknowledged;
+    return true;
+}
+
+/* What a log must be able to do after a crash. */
+static bool try_log(struct recovered *recovered)
+{
+    struct log_model *model = &recovered->model;
+    uint64_t random = recovered->run->visits;
+    unsigned before;
+
+    if (!open_and_judge(recovered, model->durable, "after a crash"))
+        return false;
+    before = model->done;
+    if (before + 2 > LOG_OPERATIONS_MAX)
+        return log_model_close(model, false) == TARN_OK;
+    if (log_model_write(model, &random, random % 16 == 0) ||
+        (random % 2 && log_model_sync(model)) || log_model_close(model, random % 3 == 0))
+        return fail_run(recovered->run, "writing after a crash", tarn_last_error()->message);
+    if (!open_and_judge(recovered, before + 1, "after the next write"))
+        return false;
+    if (log_model_write(model, &random, false) || log_model_close(model, true))
+        return fail_run(recovered->run, "writing again", tarn_last_error()->message);
+    return open_and_judge(recovered, before + 2, "at the end") &&
+           log_model_close(model, false) == TARN_OK;
+}
+
+struct visiting {
+    struct run *run;
+    const struct log_model *model;
+    unsigned depth;
+};
+
+static bool visit(void *context, struct sim_disk *crashed, const char *choice)
+{
+    struct visiting *visiting = context;
+    struct run *run = visiting->run;
+    struct recovered *recovered = malloc(sizeof *recovered);
+    bool right;
+
+    *recovered =
+        (struct recovered){.run = run, .model = *visiting->model, .depth = visiting->depth + 1};
+    recovered->model.os = &crashed->os;
+    recovered->model.is_open = false;
+    run->visits++;
+    if (visiting->depth == 0 && run->visits % EVERY_RECOVERY == 0)
+        sim_disk_observe(crashed, after_operation, recovered);
+    right = try_log(recovered);
+    sim_disk_observe(crashed, NULL, NULL);
+    if (!right) {
+        size_t length = strlen(run->problem);
+
+        snprintf(run->problem + length, sizeof run->problem - length, " (depth %u, choice %s)",
+                 visiting->depth, choice);
+        if (recovered->model.is_open)
+            (void)log_model_close(&recovered->model, false);
+    }
+    free(recovered);
+    return right;
+}
+
+static void judge_states(struct run *run, const struct log_model *model, struct sim_disk *disk,
+                         unsigned depth)
+{
+    struct visiting visiting = {.run = run, .model = model, .depth = depth};
+    struct sim_crash_options options = {.seed = run->seed,
+                                        .random_states = RANDOM_STATES,
+                                        .states_max = depth ? RECOVERY_MAX : MOMENT_MAX,
+                                        .judged_by = (uint64_t)model->durable << 32 | model->done};
+
+    run->states += sim_crash_states(disk, &options, run->seen, visit, &visiting);
+}
+
+/* What the next process finds when this one is killed. */
+static bool judge_kill(struct run *run)
+{
+    struct sim_disk *killed = sim_disk_copy_pending(run->disk);
+    struct recovered recovered = {.run = run, .model = run->model, .depth = 1};
+    bool right;
+
+    recovered.model.os = &killed->os;
+    recovered.model.durable = run->model.acknowledged; /* a kill loses nothing of it */
+    right = try_log(&recovered);
+    if (!right && recovered.model.is_open)
+        (void)log_model_close(&recovered.model, false);
+    sim_disk_free(killed);
+    return right;
+}
+
+static bool step(struct run *run)
+{
+    struct log_model *model = &run->model;
+    uint64_t choice = random_below(&run->random, 16);
+    tarn_status status = TARN_OK;
+
+    if (choice < 11)
+        status = log_model_write(model, &run->random, choice == 0);
+    else if (choice < 13)
+        status = log_model_sync(model);
+    else if (choice < 14)
+        log_model_run_jobs(model);
+    else
+        status = log_model_close(model, choice == 14);
+    if (!status && choice >= 14) {
+        unsigned least = model->acknowledged;
+
+        status = log_model_open(model, FOLDER, false);
+        if (!status && log_model_match(model, least) < 0)
+            return fail_run(run, "opening", model->problem);
+    }
+    return status ? fail_run(run, "a step", tarn_last_error()->message) : judge_kill(run);
+}
+
+static void observe_writes(void *context, struct sim_disk *disk, uint64_t operation)
+{
+    struct run *run = context;
+
+    (void)operation;
+    if (!run->problem[0])
+        judge_states(run, &run->model, disk, 0);
+}
+
+static bool run_seed(uint64_t seed, uint64_t *states)
+{
+    struct run *run = calloc(1, sizeof *run);
+    bool right;
+
+    run->seed = run->random = seed;
+    run->disk = sim_disk_create(seed);
+    run->seen = sim_crash_seen_create();
+    run->model.os = &run->disk->os;
+    run->model.by_hand = true;
+    run->model.segment_bytes = 400;
+    run->model.mode = seed % 2 ? TARN__SYNC_NONE : TARN__SYNC_ALWAYS;
+    right = tarn__directory_make(run->model.os, FOLDER) == TARN_OK &&
+            log_model_create(&run->model, FOLDER) == TARN_OK;
+    sim_disk_observe(run->disk, observe_writes, run);
+    for (unsigned i = 0; i < STEPS && right; i++)
+        right = step(run) && !run->problem[0];
+    sim_disk_observe(run->disk, NULL, NULL);
+    if (!right) {
+        print_error("TARN_SEED=%llu: %s\n", (unsigned long long)seed, run->problem);
+        sim_disk_print_trace(run->disk, stderr);
+    }
+    if (run->model.is_open)
+        (void)log_model_close(&run->model, false);
+    *states += run->states;
+    sim_crash_seen_free(run->seen);
+    sim_disk_free(run->disk);
+    free(run);
+    return right;
+}
+
+static void test_every_crash_state_recovers(void **state)
+{
+    uint64_t wanted =
+        environment_number("TARN_CRASH_STATES", STATES) * environment_number("TARN_TEST_SCALE", 1);
+    uint64_t seed = environment_number("TARN_SEED", 1), runs = 0, states = 0;
+    clock_t start = clock();
+
+    (void)state;
+    while (states < wanted) {
+        if (!run_seed(seed + runs, &states))
+            fail();
+        runs++;
+    }
+    print_message("%llu crash states in %llu runs from seed %llu: %.1f s\n",
+                  (unsigned long long)states, (unsigned long long)runs, (unsigned long long)seed,
+                  (double)(clock() - start) / CLOCKS_PER_SEC);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_crash_state_recovers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
