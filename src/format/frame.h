@@ -45,7 +45,7 @@ struct tarn__frame_segment {
 
 /* All frames before it are durable. */
 struct tarn__durable_point {
-    uint64_t segments_back; /* 0: it is in the frame's own segment */
+    uint64_t segments_back; /* by how much its segment's number is lower than the frame's */
     uint64_t offset;        /* in the segment, in bytes: a multiple of the alignment */
 };
 
