@@ -3,11 +3,12 @@
  * the power cut after each operation of the disk, each state opened and judged: what is found is
  * the state after some operation, not before the last durable one, batches whole; and the log then
  * takes writes and two more openings. The recovery suffers crashes, too. A killed process loses
- * nothing that was acknowledged. (Numbers 24 and 25 of the list of faults.)
+ * nothing that was acknowledged. And each sync fails in turn: the log takes nothing more, and what
+ * is found at the next opening is durable. (Numbers 20, 21, 24 and 25 of the list of faults.)
  *
  * TARN_SEED is the first run's seed (1 without it), and each further run's is one more.
  * TARN_CRASH_STATES is how many states are opened at least (100,000 without it), times
- * TARN_TEST_SCALE.
+ * TARN_TEST_SCALE; TARN_CRASH_SEEDS for how many seeds each sync fails (4 without it).
  */
 #include "support/fixture.h"
 #include "support/log_model.h"
@@ -24,12 +25,16 @@
 #define RANDOM_STATES  6
 #define MOMENT_MAX     40 /* states of a moment */
 #define RECOVERY_MAX   12 /* ... in a recovery */
+#define FAILED_MAX     8  /* ... after a sync has failed */
+#define SEEDS          4
 
 struct run {
     uint64_t seed, random, states, visits;
+    uint64_t failing_sync;  /* from 1, after the log was made; 0: none */
     struct log_model model; /* of the writes */
     struct sim_disk *disk;
     struct sim_crash_seen *seen;
+    bool failed;
     char problem[1000];
 };
 
@@ -114,7 +119,7 @@ static bool visit(void *context, struct sim_disk *crashed, const char *choice)
     recovered->model.os = &crashed->os;
     recovered->model.is_open = false;
     run->visits++;
-    if (visiting->depth == 0 && run->visits % EVERY_RECOVERY == 0)
+    if (visiting->depth == 0 && !run->failing_sync && run->visits % EVERY_RECOVERY == 0)
         sim_disk_observe(crashed, after_operation, recovered);
     right = try_log(recovered);
     sim_disk_observe(crashed, NULL, NULL);
@@ -136,7 +141,9 @@ static void judge_states(struct run *run, const struct log_model *model, struct 
     struct visiting visiting = {.run = run, .model = model, .depth = depth};
     struct sim_crash_options options = {.seed = run->seed,
                                         .random_states = RANDOM_STATES,
-                                        .states_max = depth ? RECOVERY_MAX : MOMENT_MAX,
+                                        .states_max = run->failing_sync ? FAILED_MAX
+                                                      : depth           ? RECOVERY_MAX
+                                                                        : MOMENT_MAX,
                                         .judged_by = (uint64_t)model->durable << 32 | model->done};
 
     run->states += sim_crash_states(disk, &options, run->seen, visit, &visiting);
@@ -156,6 +163,42 @@ static bool judge_kill(struct run *run)
         (void)log_model_close(&recovered.model, false);
     sim_disk_free(killed);
     return right;
+}
+
+static void observe_writes(void *context, struct sim_disk *disk, uint64_t operation)
+{
+    struct run *run = context;
+
+    (void)operation;
+    if (!run->problem[0])
+        judge_states(run, &run->model, disk, 0);
+}
+
+/* The log is opened anew; what is found then is durable. */
+static bool go_on_after_failure(struct run *run)
+{
+    struct log_model *model = &run->model;
+    tarn_status status = TARN_OK;
+    uint64_t position;
+
+    if (model->is_open && atomic_load(&model->log.failed)) {
+        struct tarn__write write = {.record.key = text("key 0"), .record.value = text("value")};
+
+        status = tarn__log_append(&model->log, &write, 1, &position);
+        if (status != TARN_READ_ONLY)
+            return fail_run(run, "after a failed sync", "something was appended");
+    }
+    if (model->is_open)
+        (void)log_model_close(model, false);
+    status = log_model_open(model, FOLDER, false);
+    if (status)
+        return fail_run(run, "opening after a failed sync", tarn_last_error()->message);
+    if (log_model_match(model, model->durable) < 0)
+        return fail_run(run, "opening after a failed sync", model->problem);
+    model->durable = model->acknowledged;
+    sim_disk_observe(run->disk, observe_writes, run);
+    judge_states(run, model, run->disk, 0);
+    return !run->problem[0];
 }
 
 static bool step(struct run *run)
@@ -179,24 +222,24 @@ static bool step(struct run *run)
         if (!status && log_model_match(model, least) < 0)
             return fail_run(run, "opening", model->problem);
     }
-    return status ? fail_run(run, "a step", tarn_last_error()->message) : judge_kill(run);
+    if (run->failing_sync && sim_disk_sync_failures(run->disk) && !run->failed) {
+        run->failed = true;
+        return go_on_after_failure(run);
+    }
+    if (status)
+        return fail_run(run, "a step", tarn_last_error()->message);
+    return run->failing_sync || judge_kill(run);
 }
 
-static void observe_writes(void *context, struct sim_disk *disk, uint64_t operation)
-{
-    struct run *run = context;
-
-    (void)operation;
-    if (!run->problem[0])
-        judge_states(run, &run->model, disk, 0);
-}
-
-static bool run_seed(uint64_t seed, uint64_t *states)
+/* *failed: the sync that was to fail was reached. */
+static bool run_seed(uint64_t seed, uint64_t failing_sync, enum sim_sync_failure failure,
+                     uint64_t *states, bool *failed)
 {
     struct run *run = calloc(1, sizeof *run);
     bool right;
 
     run->seed = run->random = seed;
+    run->failing_sync = failing_sync;
     run->disk = sim_disk_create(seed);
     run->seen = sim_crash_seen_create();
     run->model.os = &run->disk->os;
@@ -205,17 +248,22 @@ static bool run_seed(uint64_t seed, uint64_t *states)
     run->model.mode = seed % 2 ? TARN__SYNC_NONE : TARN__SYNC_ALWAYS;
     right = tarn__directory_make(run->model.os, FOLDER) == TARN_OK &&
             log_model_create(&run->model, FOLDER) == TARN_OK;
-    sim_disk_observe(run->disk, observe_writes, run);
+    if (failing_sync)
+        sim_disk_fail_sync(run->disk, failing_sync, failure);
+    else
+        sim_disk_observe(run->disk, observe_writes, run);
     for (unsigned i = 0; i < STEPS && right; i++)
         right = step(run) && !run->problem[0];
     sim_disk_observe(run->disk, NULL, NULL);
     if (!right) {
-        print_error("TARN_SEED=%llu: %s\n", (unsigned long long)seed, run->problem);
+        print_error("TARN_SEED=%llu, failing sync %llu: %s\n", (unsigned long long)seed,
+                    (unsigned long long)failing_sync, run->problem);
         sim_disk_print_trace(run->disk, stderr);
     }
     if (run->model.is_open)
         (void)log_model_close(&run->model, false);
     *states += run->states;
+    *failed = run->failed;
     sim_crash_seen_free(run->seen);
     sim_disk_free(run->disk);
     free(run);
@@ -228,10 +276,11 @@ static void test_every_crash_state_recovers(void **state)
         environment_number("TARN_CRASH_STATES", STATES) * environment_number("TARN_TEST_SCALE", 1);
     uint64_t seed = environment_number("TARN_SEED", 1), runs = 0, states = 0;
     clock_t start = clock();
+    bool failed;
 
     (void)state;
     while (states < wanted) {
-        if (!run_seed(seed + runs, &states))
+        if (!run_seed(seed + runs, 0, SIM_SYNC_FAILS_KEPT, &states, &failed))
             fail();
         runs++;
     }
@@ -240,9 +289,40 @@ static void test_every_crash_state_recovers(void **state)
                   (double)(clock() - start) / CLOCKS_PER_SEC);
 }
 
+static void fail_each_sync(enum sim_sync_failure failure)
+{
+    uint64_t first = environment_number("TARN_SEED", 1), states = 0, runs = 0;
+    uint64_t seeds =
+        environment_number("TARN_CRASH_SEEDS", SEEDS) * environment_number("TARN_TEST_SCALE", 1);
+
+    for (uint64_t seed = first; seed < first + seeds; seed++) {
+        bool failed = true;
+
+        for (uint64_t sync = 1; failed; sync++, runs++)
+            if (!run_seed(seed, sync, failure, &states, &failed))
+                fail();
+    }
+    print_message("%llu crash states in %llu runs with a failing sync\n",
+                  (unsigned long long)states, (unsigned long long)runs);
+}
+
+static void test_each_sync_fails_and_the_cache_keeps(void **state)
+{
+    (void)state;
+    fail_each_sync(SIM_SYNC_FAILS_KEPT);
+}
+
+static void test_each_sync_fails_and_the_cache_reverts(void **state)
+{
+    (void)state;
+    fail_each_sync(SIM_SYNC_FAILS_REVERTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_sync_fails_and_the_cache_keeps),
+        cmocka_unit_test(test_each_sync_fails_and_the_cache_reverts),
         cmocka_unit_test(test_every_crash_state_recovers),
     };
 

@@ -150,10 +150,10 @@ static tarn_status find_end(struct recovery *recovery)
 
         if (segment->sealed_bytes) {
             segment->used = segment->sealed_bytes;
-            if (is_written(segment))
-                recovery->durable = (struct place){segment->head.number, segment->sealed_bytes};
             if (is_written(segment) && recovery->last)
                 return lost(recovery);
+            if (is_written(segment)) /* sealed ones come first */
+                recovery->durable = (struct place){segment->head.number, segment->sealed_bytes};
         } else {
             status = find_end_in(recovery, segment);
         }
@@ -392,18 +392,9 @@ static tarn_status grow(struct recovery *recovery, struct tarn__segment *segment
     return bytes > segment->size ? tarn__segments_grow(&log->segments, segment, bytes) : TARN_OK;
 }
 
-/* The end frame may be the one thing that is not durable: it is made to be written once more with
- * what follows it. */
-static void renew_end_frame(const struct recovery *recovery)
-{
-    const struct tarn__os *os = recovery->log->environment->os;
-    uint8_t *at = recovery->last->bytes + recovery->end_frame_at;
-
-    os->map_write(os, at, at, (size_t)(recovery->end.offset - recovery->end_frame_at));
-}
-
-/* After a clean end everything is durable, and nothing is behind it: the files end there, so that
- * what is written now can never be taken for the beginning of what a crash has left. */
+/* After a clean end everything is durable, the end frame too, since the files were cut off after
+ * its sync. And nothing is behind it, so that what is written now can never run into what a crash
+ * has left. */
 static tarn_status go_on(struct recovery *recovery)
 {
     struct tarn__log *log = recovery->log;
@@ -428,8 +419,6 @@ static tarn_status go_on(struct recovery *recovery)
         status = grow(recovery, last);
     if (status)
         return status;
-    if (last)
-        renew_end_frame(recovery);
     log->ended = last != NULL;
     atomic_store(&log->next, spare);
     return tarn__log_begin(log, last);
