@@ -8,7 +8,7 @@
  *
  * TARN_SEED is the first run's seed (1 without it), and each further run's is one more.
  * TARN_CRASH_STATES is how many states are opened at least (100,000 without it), times
- * TARN_TEST_SCALE; TARN_CRASH_SEEDS for how many seeds each sync fails (4 without it).
+ * TARN_TEST_SCALE; TARN_CRASH_SEEDS for how many seeds each sync fails (2 without it).
  */
 #include "support/fixture.h"
 #include "support/log_model.h"
@@ -25,8 +25,8 @@
 #define RANDOM_STATES  6
 #define MOMENT_MAX     40 /* states of a moment */
 #define RECOVERY_MAX   12 /* ... in a recovery */
-#define FAILED_MAX     8  /* ... after a sync has failed */
-#define SEEDS          4
+#define FAILED_MAX     4  /* ... after a sync has failed */
+#define SEEDS          2
 
 struct run {
     uint64_t seed, random, states, visits;
