@@ -283,10 +283,12 @@ void tarn__autosave_run(void *context)
 
     while (tarn__store_lock_saving(store) == TARN_OK) {
         uint64_t now = os->monotonic_ns(os);
+        bool found = find_due(store, &number, &due_ns);
         tarn_namespace *ns;
 
-        if (!find_due(store, &number, &due_ns) || due_ns > now) {
-            want_next(store);
+        if (!found || due_ns > now) {
+            if (found)
+                tarn__jobs_want(&store->environment.slow, &store->saving_due, due_ns);
             tarn__store_unlock_saving(store);
             return;
         }
@@ -306,13 +308,14 @@ void tarn__autosave_run(void *context)
 tarn_status tarn__autosave_begin(tarn_store *store)
 {
     uint64_t number, due_ns;
-    tarn_status status;
+    tarn_status status = TARN_OK;
 
     pthread_mutex_lock(&store->lock);
-    status =
-        find_due(store, &number, &due_ns) ? tarn__jobs_start(&store->environment.slow) : TARN_OK;
-    if (!status)
-        want_next(store);
+    if (find_due(store, &number, &due_ns)) {
+        status = tarn__jobs_start(&store->environment.slow);
+        if (!status)
+            tarn__jobs_want(&store->environment.slow, &store->saving_due, due_ns);
+    }
     pthread_mutex_unlock(&store->lock);
     return status;
 }

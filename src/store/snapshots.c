@@ -169,8 +169,7 @@ static tarn_status remove_temporary(const struct tarn__directory *snapshots)
 static bool may_hold(const tarn_store *store, const struct tarn__snapshot_entry *entry,
                      const tarn_namespace *ns)
 {
-    if (entry->error.status ||
-        memcmp(entry->head.store, store->identity, sizeof store->identity) != 0)
+    if (!tarn__snapshot_is_own(store, entry))
         return false;
     return entry->head.scope == TARN__SCOPE_STORE || entry->ns.number == ns->number ||
            TARN__PLANTED(TARN__PLANT_SUCCESSOR);

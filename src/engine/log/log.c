@@ -378,6 +378,13 @@ static tarn_status begin(struct tarn__log *log)
     return status;
 }
 
+static void release_parts(struct tarn__log *log)
+{
+    tarn__free(log->scratch);
+    pthread_cond_destroy(&log->synced);
+    pthread_mutex_destroy(&log->sync_lock);
+}
+
 tarn_status tarn__log_begin(struct tarn__log *log, struct tarn__segment *active)
 {
     tarn_status status = make_locks(log);
@@ -388,9 +395,7 @@ tarn_status tarn__log_begin(struct tarn__log *log, struct tarn__segment *active)
     log->scratch = tarn__allocate(SCRATCH_BYTES);
     status = log->scratch ? begin(log) : TARN_NO_MEMORY;
     if (status) {
-        tarn__free(log->scratch);
-        pthread_cond_destroy(&log->synced);
-        pthread_mutex_destroy(&log->sync_lock);
+        release_parts(log);
         return status;
     }
     log->durable_number = log->active->head.number;
@@ -402,7 +407,5 @@ void tarn__log_release(struct tarn__log *log)
 {
     tarn__jobs_remove(&log->environment->quick, &log->sync);
     tarn__jobs_remove(&log->environment->quick, &log->prepare);
-    tarn__free(log->scratch);
-    pthread_cond_destroy(&log->synced);
-    pthread_mutex_destroy(&log->sync_lock);
+    release_parts(log);
 }

@@ -15,8 +15,8 @@ struct recovery {
     struct tarn__log_opening *opening;
     struct tarn__segment *last; /* in which the log ends; NULL: in none that is not sealed */
     struct place end, durable;
-    uint64_t end_frame_at; /* of the last frame, if that is a clean end; else 0 */
-    bool remains;          /* there may be something behind the end */
+    bool clean_end; /* the last frame is one */
+    bool remains;   /* there may be something behind it */
 };
 
 static bool is_before(struct place a, struct place b)
@@ -27,6 +27,12 @@ static bool is_before(struct place a, struct place b)
 static bool is_written(const struct tarn__segment *segment)
 {
     return segment->head.origin == TARN__SEGMENT_WRITTEN;
+}
+
+/* Whether it is one of those between which the log ends. */
+static bool is_unsealed(const struct tarn__segment *segment)
+{
+    return is_written(segment) && !segment->sealed_bytes;
 }
 
 static tarn_status unknown_frame(const struct tarn__frame_walk *walk)
@@ -69,20 +75,17 @@ static tarn_status follow(struct recovery *recovery, struct tarn__frame_walk *wa
     tarn_status status;
 
     *goes_on = false;
-    recovery->end_frame_at = 0;
+    recovery->clean_end = false;
     while (!*goes_on) {
         status = tarn__frame_walk_next(walk, &found);
         if (status)
             return status;
         if (found == TARN__FRAME_UNKNOWN)
             return unknown_frame(walk);
-        if (found != TARN__FRAME_WHOLE) {
-            if (found == TARN__FRAME_BROKEN)
-                recovery->end_frame_at = 0; /* something was written behind it */
+        if (found != TARN__FRAME_WHOLE)
             return TARN_OK;
-        }
         note(recovery, walk);
-        recovery->end_frame_at = is_clean_end(walk) ? walk->frame_at : 0;
+        recovery->clean_end = is_clean_end(walk);
         *goes_on = walk->frame.kind == TARN__FRAME_END && walk->frame.next_segment;
     }
     return TARN_OK;
@@ -103,7 +106,6 @@ static tarn_status look_behind(struct recovery *recovery, struct tarn__frame_wal
             continue; /* at the end, or at a frame of a newer version, which is stepped over */
         note(recovery, walk);
         recovery->opening->discarded_bytes += walk->offset - walk->frame_at;
-        recovery->end_frame_at = 0;
     }
     return status;
 }
@@ -162,7 +164,7 @@ static tarn_status find_end(struct recovery *recovery)
     }
     if (recovery->last && is_before(recovery->end, recovery->durable))
         return lost(recovery);
-    recovery->opening->clean = !recovery->last || (recovery->end_frame_at && !recovery->remains);
+    recovery->opening->clean = !recovery->last || (recovery->clean_end && !recovery->remains);
     return TARN_OK;
 }
 
@@ -331,8 +333,7 @@ static uint64_t lowest_sequence(const struct recovery *recovery)
     uint64_t lowest = recovery->last->head.base_sequence;
 
     for (size_t i = 0; i < segments->count; i++)
-        if (is_written(segments->all[i]) && !segments->all[i]->sealed_bytes &&
-            segments->all[i]->head.base_sequence < lowest)
+        if (is_unsealed(segments->all[i]) && segments->all[i]->head.base_sequence < lowest)
             lowest = segments->all[i]->head.base_sequence;
     return lowest;
 }
@@ -350,11 +351,10 @@ static tarn_status mend(struct recovery *recovery)
     if (status)
         return status;
     for (size_t i = 0; i < before && !status; i++)
-        if (is_written(segments->all[i]) && !segments->all[i]->sealed_bytes &&
-            segments->all[i]->head.number <= recovery->end.number)
+        if (is_unsealed(segments->all[i]) && segments->all[i]->head.number <= recovery->end.number)
             status = copy_segment(recovery, segments->all[i]);
     for (size_t i = 0; i < before && !status; i++)
-        if (is_written(segments->all[i]) && !segments->all[i]->sealed_bytes)
+        if (is_unsealed(segments->all[i]))
             retire(recovery, segments->all[i]);
     if (!status)
         status = tarn__log_sync(log);
@@ -404,7 +404,7 @@ static tarn_status go_on(struct recovery *recovery)
     for (size_t i = 0; i < log->segments.count; i++) {
         struct tarn__segment *segment = log->segments.all[i];
 
-        if (!is_written(segment) || segment->sealed_bytes)
+        if (!is_unsealed(segment))
             continue;
         if (last && segment->head.number < last->head.number) {
             segment->sealed_bytes = segment->used;

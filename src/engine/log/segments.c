@@ -89,6 +89,16 @@ static tarn_status add(struct tarn__segments *segments, struct tarn__segment *se
     return TARN_OK;
 }
 
+/* Makes a segment whose file is mapped one of the log's. */
+static tarn_status enter(struct tarn__segments *segments, struct tarn__segment *segment)
+{
+    tarn_status status = enter_granules(segments, segment);
+
+    segment->frames = (struct tarn__frame_segment){.seed = tarn__frame_seed(segment->identity),
+                                                   .base_sequence = segment->head.base_sequence};
+    return status ? status : add(segments, segment);
+}
+
 static void take_out(struct tarn__segments *segments, const struct tarn__segment *segment)
 {
     size_t at = 0;
@@ -194,16 +204,12 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
         tarn__free(segment);
         return status;
     }
-    segment->frames = (struct tarn__frame_segment){.seed = tarn__frame_seed(segment->identity),
-                                                   .base_sequence = base_sequence};
     file_name(segment->head.number, name);
     status = tarn__file_open(segments->directory, name, TARN__OPEN_CREATE, &segment->file);
     if (!status)
         status = write_new_file(segments, segment);
     if (!status)
-        status = enter_granules(segments, segment);
-    if (!status)
-        status = add(segments, segment);
+        status = enter(segments, segment);
     if (status) {
         struct tarn_error error = *tarn_last_error();
 
@@ -381,12 +387,8 @@ static tarn_status open_segment(struct tarn__segments *segments,
     segment->synced = segment->sealed_bytes != TARN__SEGMENT_NOT_SEALED;
     segment->listed = true;
     status = open_listed(segments, segment, entry);
-    segment->frames = (struct tarn__frame_segment){.seed = tarn__frame_seed(segment->identity),
-                                                   .base_sequence = segment->head.base_sequence};
     if (!status)
-        status = enter_granules(segments, segment);
-    if (!status)
-        status = add(segments, segment);
+        status = enter(segments, segment);
     if (status) {
         struct tarn_error error = *tarn_last_error();
 
