@@ -54,10 +54,10 @@ struct command {
     const char *summary;  /* one line of `tarn help` */
     const char *operands; /* as the usage line shows them */
     int operands_min;
-    int operands_max;                        /* -1: any number */
-    const struct command_option *options;    /* ends with a NULL name; NULL: none of its own */
-    const char *text;                        /* what it does, with examples */
-    const struct command *const *parts;      /* of a group, ends with NULL; then run is NULL */
+    int operands_max;                     /* -1: any number */
+    const struct command_option *options; /* ends with a NULL name; NULL: none of its own */
+    const char *text;                     /* what it does, with examples */
+    const struct command *const *parts;   /* of a group, ends with NULL; then run is NULL */
     int (*run)(struct invocation *call);
 };
 

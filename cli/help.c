@@ -52,7 +52,9 @@ void help_all(struct output *out)
 void help_command(struct output *out, const struct command *command)
 {
     output_printf(out, "usage: tarn %s%s%s\n", command->name,
-                  command->parts ? " SUBCOMMAND" : command->operands[0] ? " " : "",
+                  command->parts         ? " SUBCOMMAND"
+                  : command->operands[0] ? " "
+                                         : "",
                   command->operands);
     output_printf(out, "\n%s.\n", command->summary);
     if (command->text) {

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Where a standard stream is closed, a file of the store would get its number, and messages would be
- * written into it. What takes its place fails on every use. */
+/* Where a standard stream is closed, a file of the store would get its number, and messages would
+ * be written into it. What takes its place fails on every use. */
 static void fill_standard_streams(void)
 {
     int fd;

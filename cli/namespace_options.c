@@ -31,8 +31,8 @@ int namespace_options_read(const struct invocation *call, struct tarn_namespace_
                            unsigned *fields)
 {
     const struct globals *globals = &call->globals;
-    int code = read_number(call, NAMESPACE_SHARDS, "--shards", 1, TARN_SHARDS_MAX,
-                           &options->shards);
+    int code =
+        read_number(call, NAMESPACE_SHARDS, "--shards", 1, TARN_SHARDS_MAX, &options->shards);
 
     if (!code)
         code = read_number(call, NAMESPACE_LOCK_TIMEOUT_MS, "--lock-timeout-ms", 1, UINT32_MAX,

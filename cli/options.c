@@ -30,8 +30,7 @@ const struct command_option global_options[] = {
     [QUIET] = {"quiet", NULL, "say nothing but errors"},
     [READ_ONLY] = {"read-only", NULL, "refuse to change anything"},
     [ENGINE] = {"engine", "ENGINE", "of a namespace that is made: log (default) or memory"},
-    [SYNC] = {"sync", "MODE",
-              "of a namespace that is made: always (default), interval or none"},
+    [SYNC] = {"sync", "MODE", "of a namespace that is made: always (default), interval or none"},
     [WAIT] = {"wait", "SECONDS", "how long to wait for a store that is open elsewhere"},
     [HELP] = {"help", NULL, "what this command does, with examples"},
     [VERSION] = {"version", NULL, "the version"},
@@ -211,9 +210,9 @@ static int option_table(const struct command *command, struct option *table)
         table[count] = (struct option){own[count].name, own[count].argument != NULL, NULL,
                                        LONG_OPTION + count};
     for (i = 0; i < GLOBALS; i++)
-        table[count + i] = (struct option){global_options[i].name,
-                                           global_options[i].argument != NULL, NULL,
-                                           LONG_OPTION + count + i};
+        table[count + i] =
+            (struct option){global_options[i].name, global_options[i].argument != NULL, NULL,
+                            LONG_OPTION + count + i};
     table[count + i] = (struct option){0};
     return count;
 }
@@ -312,7 +311,8 @@ static int count_operands(const struct invocation *call)
     if (command->parts && count == 0)
         return report_error(EXIT_USAGE, "`tarn %s` takes a subcommand: see `tarn help %s`",
                             command->name, command->name);
-    if (count >= command->operands_min && (command->operands_max < 0 || count <= command->operands_max))
+    if (count >= command->operands_min &&
+        (command->operands_max < 0 || count <= command->operands_max))
         return 0;
     return report_error(EXIT_USAGE, "usage: tarn %s%s%s; `tarn help %s` tells more", command->name,
                         *command->operands ? " " : "", command->operands, command->name);

@@ -196,8 +196,7 @@ int session_end(struct session *session, int code)
 
     if (code == 0 && session->ns && (session->need & SESSION_WRITES) &&
         !(session->need & SESSION_STORE))
-        session_note_memory(session, session->ns,
-                            slice_of(session->call->globals.namespace_name));
+        session_note_memory(session, session->ns, slice_of(session->call->globals.namespace_name));
     tarn_namespace_close(session->ns);
     session->ns = NULL;
     status = tarn_close(session->store);

@@ -10,10 +10,10 @@
 #include "command.h"
 
 enum session_need {
-    SESSION_WRITES = 1,    /* else the store is opened read-only */
-    SESSION_MAKES = 2,     /* the store is made if it is not there, and the namespace */
-    SESSION_KEYS = 4,      /* where the namespace is not there, "Key not found" is said */
-    SESSION_STORE = 8,     /* the namespace is not opened */
+    SESSION_WRITES = 1, /* else the store is opened read-only */
+    SESSION_MAKES = 2,  /* the store is made if it is not there, and the namespace */
+    SESSION_KEYS = 4,   /* where the namespace is not there, "Key not found" is said */
+    SESSION_STORE = 8,  /* the namespace is not opened */
 };
 
 struct session {

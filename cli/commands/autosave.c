@@ -13,7 +13,8 @@ const struct command command_autosave = {
     .name = "autosave",
     .summary = "Sets, starts, stops and lists snapshots that are saved again and again",
     .operands = "",
-    .text = "While a program has the store open it saves at intervals; with --at-close also when it is\n"
+    .text = "While a program has the store open it saves at intervals; with --at-close also when "
+            "it is\n"
             "closed, by this command too. That is how a namespace in memory is kept.\n"
             "\n"
             "  tarn autosave set -n cache --interval-ms 60000 --keep 5 --at-close\n"

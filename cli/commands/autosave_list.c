@@ -27,8 +27,7 @@ static int run(struct invocation *call)
 
     if (code)
         return code;
-    return session_end(&session,
-                       session_status(tarn_autosave_list(session.store, visit, &object)));
+    return session_end(&session, session_status(tarn_autosave_list(session.store, visit, &object)));
 }
 
 const struct command command_autosave_list = {

@@ -7,7 +7,8 @@
 enum { SEQUENCE, VALUE_FILE };
 
 static const struct command_option options[] = {
-    [SEQUENCE] = {"sequence", "N", "what must be there is the record of this sequence; no OLD then"},
+    [SEQUENCE] = {"sequence", "N",
+                  "what must be there is the record of this sequence; no OLD then"},
     [VALUE_FILE] = {"value-file", "FILE", "the new value is what FILE holds; - is standard input"},
     {NULL, NULL, NULL},
 };
@@ -67,10 +68,11 @@ const struct command command_cas = {
     .operands_min = 1,
     .operands_max = 3,
     .options = options,
-    .text = "Ends with 1, and changes nothing, where the key is not there or holds another value. The\n"
-            "sequence of a record is told by `tarn get --output json`.\n"
-            "\n"
-            "  tarn cas job:7 waiting running\n"
-            "  tarn cas job:7 --sequence 42 running\n",
+    .text =
+        "Ends with 1, and changes nothing, where the key is not there or holds another value. The\n"
+        "sequence of a record is told by `tarn get --output json`.\n"
+        "\n"
+        "  tarn cas job:7 waiting running\n"
+        "  tarn cas job:7 --sequence 42 running\n",
     .run = run,
 };

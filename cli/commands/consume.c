@@ -66,7 +66,8 @@ const struct command command_consume = {
     .operands_min = 1,
     .operands_max = 1,
     .options = options,
-    .text = "Of all who consume a key exactly one has its value. Where it cannot be written to standard\n"
+    .text = "Of all who consume a key exactly one has its value. Where it cannot be written to "
+            "standard\n"
             "output it is put back.\n"
             "\n"
             "  tarn consume job:7 | worker\n",

@@ -16,8 +16,8 @@ static int run(struct invocation *call)
     status = tarn_exists(session.ns, key);
     if (!call->globals.quiet && (status == TARN_OK || status == TARN_KEY_NOT_FOUND))
         output_text(&call->out, status == TARN_OK ? "true\n" : "false\n");
-    return session_end(&session, status == TARN_KEY_NOT_FOUND ? EXIT_NOT_FOUND
-                                                              : session_status(status));
+    return session_end(&session,
+                       status == TARN_KEY_NOT_FOUND ? EXIT_NOT_FOUND : session_status(status));
 }
 
 const struct command command_exists = {

@@ -25,8 +25,7 @@ static int run(struct invocation *call)
         return code;
     status = tarn_get(session.ns, key, &value, &info);
     if (!status) {
-        struct record record =
-            record_of(key, tarn_slice_of(value.data, value.length), &info);
+        struct record record = record_of(key, tarn_slice_of(value.data, value.length), &info);
 
         record.sequence = info.sequence;
         show_value(call, &record, call->values[RAW] != NULL);
@@ -43,11 +42,12 @@ const struct command command_get = {
     .operands_min = 1,
     .operands_max = 1,
     .options = options,
-    .text = "Where the key is not there it says `Key not found` and ends with 1. A counter is printed\n"
-            "as a number. With --output json the record's sequence is told as well.\n"
-            "\n"
-            "  tarn get greeting\n"
-            "  tarn get --raw picture > cat.jpg\n"
-            "  tarn get --output hex --hex 00ff\n",
+    .text =
+        "Where the key is not there it says `Key not found` and ends with 1. A counter is printed\n"
+        "as a number. With --output json the record's sequence is told as well.\n"
+        "\n"
+        "  tarn get greeting\n"
+        "  tarn get --raw picture > cat.jpg\n"
+        "  tarn get --output hex --hex 00ff\n",
     .run = run,
 };

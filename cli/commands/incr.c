@@ -47,10 +47,11 @@ const struct command command_incr = {
     .operands = "KEY [DELTA]",
     .operands_min = 1,
     .operands_max = 2,
-    .text = "A counter that is not there begins at 0; DELTA is 1 where it is not given. A value that\n"
-            "was set otherwise is no counter.\n"
-            "\n"
-            "  tarn incr visits\n"
-            "  tarn incr stock:apples -3\n",
+    .text =
+        "A counter that is not there begins at 0; DELTA is 1 where it is not given. A value that\n"
+        "was set otherwise is no counter.\n"
+        "\n"
+        "  tarn incr visits\n"
+        "  tarn incr stock:apples -3\n",
     .run = run,
 };

@@ -89,7 +89,8 @@ const struct command command_mget = {
     .operands_min = 1,
     .operands_max = -1,
     .options = options,
-    .text = "Lines are as those of `tarn scan`, in the order of the arguments. Ends with 1 where a key\n"
+    .text = "Lines are as those of `tarn scan`, in the order of the arguments. Ends with 1 where a "
+            "key\n"
             "is not there, which is told on standard error.\n"
             "\n"
             "  tarn mget user:1 user:2\n"

@@ -33,11 +33,13 @@ const struct command command_ns_create = {
     .operands_min = 1,
     .operands_max = 1,
     .options = options,
-    .text = "The store is made as well if it is not there. --engine and --sync say how it is kept: log\n"
-            "writes every change to disk, memory keeps what snapshots hold. Sizes take K, M and G.\n"
-            "\n"
-            "  tarn ns create users\n"
-            "  tarn ns create cache --engine memory --max-bytes 512M\n"
-            "  tarn ns create events --sync interval --sync-interval-ms 200\n",
+    .text =
+        "The store is made as well if it is not there. --engine and --sync say how it is kept: "
+        "log\n"
+        "writes every change to disk, memory keeps what snapshots hold. Sizes take K, M and G.\n"
+        "\n"
+        "  tarn ns create users\n"
+        "  tarn ns create cache --engine memory --max-bytes 512M\n"
+        "  tarn ns create events --sync interval --sync-interval-ms 200\n",
     .run = run,
 };

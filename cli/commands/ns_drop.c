@@ -8,8 +8,8 @@ static int run(struct invocation *call)
 
     if (code)
         return code;
-    return session_end(&session, session_status(tarn_namespace_drop(session.store,
-                                                                    slice_of(call->operands[0]))));
+    return session_end(
+        &session, session_status(tarn_namespace_drop(session.store, slice_of(call->operands[0]))));
 }
 
 const struct command command_ns_drop = {

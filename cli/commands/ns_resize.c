@@ -27,7 +27,8 @@ const struct command command_ns_resize = {
     .operands = "NAME SHARDS",
     .operands_min = 2,
     .operands_max = 2,
-    .text = "More shards let more threads write at a time: programs with many writers want it, not this\n"
+    .text = "More shards let more threads write at a time: programs with many writers want it, not "
+            "this\n"
             "command. No record moves.\n"
             "\n"
             "  tarn ns resize users 64\n",

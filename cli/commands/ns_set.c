@@ -44,8 +44,8 @@ static int run(struct invocation *call)
         return code;
     status = tarn_namespace_open(session.store, slice_of(call->operands[0]), &ns);
     if (!status)
-        status = chosen.shards ? tarn_namespace_resize(ns, chosen.shards)
-                               : change(ns, fields, &chosen);
+        status =
+            chosen.shards ? tarn_namespace_resize(ns, chosen.shards) : change(ns, fields, &chosen);
     tarn_namespace_close(ns);
     return session_end(&session, session_status(status));
 }
@@ -57,7 +57,8 @@ const struct command command_ns_set = {
     .operands_min = 1,
     .operands_max = 1,
     .options = options,
-    .text = "All that is given is changed, or nothing. A limit of 0 is none. A limit below what is there\n"
+    .text = "All that is given is changed, or nothing. A limit of 0 is none. A limit below what is "
+            "there\n"
             "already is refused.\n"
             "\n"
             "  tarn ns set users --max-keys 1000000 --max-value-size 64K\n"

@@ -20,7 +20,8 @@ const struct command command_salvage = {
     .operands = "TO",
     .operands_min = 1,
     .operands_max = 1,
-    .text = "TO is a folder that is not there or empty; the damaged store stays as it is. Ends with 4 where\n"
+    .text = "TO is a folder that is not there or empty; the damaged store stays as it is. Ends "
+            "with 4 where\n"
             "something was damaged, after all that is whole was brought over.\n"
             "\n"
             "  tarn salvage --data-dir broken rescued\n",

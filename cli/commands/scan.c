@@ -66,11 +66,12 @@ const struct command command_scan = {
     .summary = "Prints keys and values, one record a line",
     .operands = "",
     .options = options,
-    .text = "A line is a key, a tab and a value, in which tabs, newlines and what is no text are\n"
-            "escaped: \\t, \\n, \\xHH. The order is that of the keys' hashes: no order for people.\n"
-            "\n"
-            "  tarn scan --prefix user: --limit 10\n"
-            "  tarn scan --keys-only | sort\n"
-            "  tarn scan --output json | jq .value\n",
+    .text =
+        "A line is a key, a tab and a value, in which tabs, newlines and what is no text are\n"
+        "escaped: \\t, \\n, \\xHH. The order is that of the keys' hashes: no order for people.\n"
+        "\n"
+        "  tarn scan --prefix user: --limit 10\n"
+        "  tarn scan --keys-only | sort\n"
+        "  tarn scan --output json | jq .value\n",
     .run = run,
 };

@@ -27,8 +27,7 @@ static int run(struct invocation *call)
     if (!code)
         code = session_begin(&session, call, SESSION_WRITES | SESSION_MAKES);
     if (!code)
-        code = session_end(&session,
-                           session_status(tarn_set(session.ns, key, value, NULL, NULL)));
+        code = session_end(&session, session_status(tarn_set(session.ns, key, value, NULL, NULL)));
     tarn_buf_release(&buf);
     return code;
 }
@@ -40,12 +39,13 @@ const struct command command_set = {
     .operands_min = 1,
     .operands_max = 2,
     .options = options,
-    .text = "The store and the namespace are made if they are not there. VALUE - is standard input.\n"
-            "\n"
-            "  tarn set greeting 'hello, world'\n"
-            "  tarn set picture --value-file cat.jpg\n"
-            "  date | tarn set now -\n"
-            "  tarn set --hex 00ff 0102\n"
-            "  tarn set -- -key value        # behind -- nothing is an option\n",
+    .text =
+        "The store and the namespace are made if they are not there. VALUE - is standard input.\n"
+        "\n"
+        "  tarn set greeting 'hello, world'\n"
+        "  tarn set picture --value-file cat.jpg\n"
+        "  date | tarn set now -\n"
+        "  tarn set --hex 00ff 0102\n"
+        "  tarn set -- -key value        # behind -- nothing is an option\n",
     .run = run,
 };

@@ -13,10 +13,11 @@ const struct command command_snapshot = {
     .name = "snapshot",
     .summary = "Saves, loads, lists, verifies and deletes snapshots",
     .operands = "",
-    .text = "A snapshot is one file in the store's folder that holds the store, or a namespace, as it\n"
-            "was at one moment.\n"
-            "\n"
-            "  tarn snapshot save before-update\n"
-            "  tarn snapshot load before-update\n",
+    .text =
+        "A snapshot is one file in the store's folder that holds the store, or a namespace, as it\n"
+        "was at one moment.\n"
+        "\n"
+        "  tarn snapshot save before-update\n"
+        "  tarn snapshot load before-update\n",
     .parts = parts,
 };

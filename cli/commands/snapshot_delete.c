@@ -8,8 +8,8 @@ static int run(struct invocation *call)
 
     if (code)
         return code;
-    return session_end(&session, session_status(tarn_snapshot_delete(session.store,
-                                                                     slice_of(call->operands[0]))));
+    return session_end(
+        &session, session_status(tarn_snapshot_delete(session.store, slice_of(call->operands[0]))));
 }
 
 const struct command command_snapshot_delete = {

@@ -20,8 +20,9 @@ static void show_shards(struct invocation *call, const uint64_t *keys, uint32_t 
     bool json = call->globals.output == OUTPUT_JSON;
 
     for (uint32_t i = 0; i < count; i++)
-        output_printf(out, json ? "{\"shard\":%" PRIu32 ",\"keys\":%" PRIu64 "}\n"
-                                : "%" PRIu32 "\t%" PRIu64 "\n",
+        output_printf(out,
+                      json ? "{\"shard\":%" PRIu32 ",\"keys\":%" PRIu64 "}\n"
+                           : "%" PRIu32 "\t%" PRIu64 "\n",
                       i, keys[i]);
 }
 
@@ -76,11 +77,12 @@ const struct command command_stats = {
     .summary = "Prints figures of a namespace: keys, bytes, memory, disk",
     .operands = "",
     .options = options,
-    .text = "bytes are those of keys and values; stale_bytes those of the log that a compaction gives\n"
-            "back.\n"
-            "\n"
-            "  tarn stats\n"
-            "  tarn stats --namespace users --output json\n"
-            "  tarn stats --shards\n",
+    .text =
+        "bytes are those of keys and values; stale_bytes those of the log that a compaction gives\n"
+        "back.\n"
+        "\n"
+        "  tarn stats\n"
+        "  tarn stats --namespace users --output json\n"
+        "  tarn stats --shards\n",
     .run = run,
 };

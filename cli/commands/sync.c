@@ -15,8 +15,9 @@ const struct command command_sync = {
     .name = "sync",
     .summary = "Waits until what was written to a namespace is durable",
     .operands = "",
-    .text = "For a namespace whose sync mode is none or interval; with always it is durable already.\n"
-            "\n"
-            "  tarn sync --namespace events\n",
+    .text =
+        "For a namespace whose sync mode is none or interval; with always it is durable already.\n"
+        "\n"
+        "  tarn sync --namespace events\n",
     .run = run,
 };
