@@ -29,7 +29,7 @@ const struct command *const commands[] = {
     &command_snapshot,
     &command_autosave,
     &command_stats,
-    &&&&&&command_version,
+    &command_version,
     &command_help,
     NULL,
 };

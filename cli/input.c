@@ -41,6 +41,18 @@ int input_bytes(const struct invocation *call, char *argument, struct tarn_slice
     return 0;
 }
 
+int input_key(const struct invocation *call, char *argument, struct tarn_slice *key)
+{
+    int code = input_bytes(call, argument, key);
+
+    if (!code && key->length == 0)
+        code = report_error(EXIT_USAGE, "the key is empty: a key has at least one byte");
+    if (!code && key->length > TARN_KEY_BYTES_MAX)
+        code = report_error(EXIT_LIMIT, "the key has %zu bytes, %zu are allowed", key->length,
+                            TARN_KEY_BYTES_MAX);
+    return code;
+}
+
 /* ------------------------------------------------------------------------------------------
  * Files
  */

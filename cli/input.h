@@ -8,6 +8,10 @@
  * after an error was reported. */
 int input_bytes(const struct invocation *call, char *argument, struct tarn_slice *bytes);
 
+/* The same for a key, which is not empty. An argument that cannot be a key is refused before a
+ * store is opened, or made. */
+int input_key(const struct invocation *call, char *argument, struct tarn_slice *key);
+
 /*
  * The value of a write: the operand, standard input where that is "-", or the file that file names
  * ("-" as well) where it is not NULL. Exactly one of both is there. buf, from zero, holds what was

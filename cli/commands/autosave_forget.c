@@ -1,4 +1,4 @@
-/* tarn autosave forget. */
+/* tarn autosave forget: an autosave ends and is not set any more. */
 #include "../session.h"
 
 enum { STORE };

@@ -1,4 +1,4 @@
-/* tarn autosave list. */
+/* tarn autosave list: which autosaves are set. */
 #include "../session.h"
 #include "../show.h"
 

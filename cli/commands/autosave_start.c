@@ -1,4 +1,4 @@
-/* tarn autosave start. */
+/* tarn autosave start: starts an autosave that is set. */
 #include "../session.h"
 
 enum { STORE };

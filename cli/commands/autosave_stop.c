@@ -1,4 +1,4 @@
-/* tarn autosave stop. */
+/* tarn autosave stop: stops an autosave, which stays set. */
 #include "../session.h"
 
 enum { STORE };

@@ -29,7 +29,7 @@ static int read_arguments(const struct invocation *call, struct swap *swap, stru
     if (call->operand_count != 3 - (sequence != NULL) - (file != NULL))
         return report_error(EXIT_USAGE, "usage: tarn cas KEY OLD NEW, with --sequence without OLD, "
                                         "with --value-file without NEW");
-    code = input_bytes(call, call->operands[place++], &swap->key);
+    code = input_key(call, call->operands[place++], &swap->key);
     swap->by_sequence = sequence != NULL;
     if (!code && sequence)
         code = options_number("--sequence", sequence, 0, UINT64_MAX, &swap->sequence);

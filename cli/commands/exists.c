@@ -7,7 +7,7 @@ static int run(struct invocation *call)
     struct session session;
     struct tarn_slice key;
     tarn_status status;
-    int code = input_bytes(call, call->operands[0], &key);
+    int code = input_key(call, call->operands[0], &key);
 
     if (!code)
         code = session_begin(&session, call, SESSION_KEYS);

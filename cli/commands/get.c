@@ -17,7 +17,7 @@ static int run(struct invocation *call)
     struct tarn_buf value = {0};
     struct tarn_record_info info;
     tarn_status status;
-    int code = input_bytes(call, call->operands[0], &key);
+    int code = input_key(call, call->operands[0], &key);
 
     if (!code)
         code = session_begin(&session, call, SESSION_KEYS);

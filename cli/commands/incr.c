@@ -25,7 +25,7 @@ static int run(struct invocation *call)
     struct record record = {.is_counter = true};
     int64_t delta;
     tarn_status status;
-    int code = input_bytes(call, call->operands[0], &record.key);
+    int code = input_key(call, call->operands[0], &record.key);
 
     if (!code)
         code = read_delta(call->operand_count > 1 ? call->operands[1] : NULL, &delta);

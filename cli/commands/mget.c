@@ -49,7 +49,7 @@ static int get_many(struct invocation *call, struct tarn_slice *keys, struct tar
     int code = 0;
 
     for (size_t i = 0; i < count && !code; i++)
-        code = input_bytes(call, call->operands[i], &keys[i]);
+        code = input_key(call, call->operands[i], &keys[i]);
     if (!code)
         code = session_begin(&session, call, SESSION_KEYS);
     if (code)

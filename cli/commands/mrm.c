@@ -15,7 +15,7 @@ static const struct command_option options[] = {
 static int add(struct invocation *call, tarn_batch *batch, int index)
 {
     struct tarn_slice key;
-    int code = input_bytes(call, call->operands[index], &key);
+    int code = input_key(call, call->operands[index], &key);
 
     return code ? code : session_status(tarn_batch_delete(batch, key));
 }

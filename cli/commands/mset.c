@@ -15,7 +15,7 @@ static const struct command_option options[] = {
 static int add(struct invocation *call, tarn_batch *batch, int index)
 {
     struct tarn_slice key, value;
-    int code = input_bytes(call, call->operands[index * 2], &key);
+    int code = input_key(call, call->operands[index * 2], &key);
 
     if (!code)
         code = input_bytes(call, call->operands[index * 2 + 1], &value);

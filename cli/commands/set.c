@@ -21,7 +21,7 @@ static int run(struct invocation *call)
     if (call->operand_count != (file ? 1 : 2))
         return report_error(EXIT_USAGE, "usage: tarn set KEY VALUE, or tarn set KEY --value-file "
                                         "FILE");
-    code = input_bytes(call, call->operands[0], &key);
+    code = input_key(call, call->operands[0], &key);
     if (!code)
         code = input_value(call, call->operands[1], file, &buf, &value);
     if (!code)

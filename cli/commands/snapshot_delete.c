@@ -1,4 +1,4 @@
-/* tarn snapshot delete. */
+/* tarn snapshot delete: removes a snapshot. */
 #include "../session.h"
 
 static int run(struct invocation *call)

@@ -1,4 +1,4 @@
-/* tarn snapshot list. */
+/* tarn snapshot list: which snapshots there are. */
 #include "../session.h"
 #include "../show.h"
 #include "../tsv.h"

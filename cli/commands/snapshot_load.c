@@ -1,4 +1,4 @@
-/* tarn snapshot load. */
+/* tarn snapshot load: brings back what a snapshot holds. */
 #include "../report.h"
 #include "../session.h"
 

@@ -1,4 +1,4 @@
-/* tarn snapshot save. */
+/* tarn snapshot save: saves the store or a namespace. */
 #include "../report.h"
 #include "../session.h"
 

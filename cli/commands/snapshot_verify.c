@@ -1,4 +1,4 @@
-/* tarn snapshot verify. */
+/* tarn snapshot verify: reads a snapshot to its end. */
 #include "../session.h"
 
 static int run(struct invocation *call)

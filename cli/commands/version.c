@@ -1,4 +1,4 @@
-/* tarn version. */
+/* tarn version: which version of the library this is. */
 #include "../show.h"
 
 static int run(struct invocation *call)
