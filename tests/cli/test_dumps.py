@@ -21,10 +21,6 @@ PIECES = (b"a", b"\\", b"\"", b"\t", b"\n", b"\r", b"\0", b"\x7f", b"\x1b", b"\x
 INT64 = range(-2**63, 2**63)
 
 
-def value_of(record):
-    return record[1] if isinstance(record, tuple) else record
-
-
 def json_line(key, value):
     def member(name, data):
         try:
@@ -240,9 +236,10 @@ class Malformed(Case):
                             b'{"key64":"AP8=","value64":"AAECAw=="}',
                             b' { "counter" : -12 , "key" : "n\xc3\xa9" , "sequence" : 9 } '],
                   "tsv": [b"key\tvalue\\n\\x00\\\\", b"n\t-12\tcounter", b"k\xff\t\\xfF\xc3\xa9"]}
+        self.tarn("ns", "create", "default", "--engine", "memory")
         for name, read in (("jsonl", read_json), ("tsv", read_tsv)):
             taken = 0
-            for number in range(220):
+            for _ in range(200):
                 line = bytearray(self.random.choice(starts[name]))
                 for _ in range(self.random.randrange(1, 3)):
                     place = self.random.randrange(len(line))
@@ -251,10 +248,8 @@ class Malformed(Case):
                                                 b"x", line[:place], self.random.randbytes(1)))
                     line[place:place + self.random.randrange(2)] = piece
                 line = bytes(line).replace(b"\n", b"")
-                store = f"{name}{number % 8}"
                 wanted = read(line)
-                done = self.run_tarn("-d", store, "-n", f"n{number}", "load", "--format", name,
-                                     "--engine", "memory", given=line + b"\n")
+                done = self.run_tarn("load", "--format", name, "-q", given=line + b"\n")
                 self.assertEqual(done.returncode == DONE, wanted is not None,
                                  f"TARN_SEED={SEED}: {line} as {wanted}: {done}")
                 self.assertIn(done.returncode, (DONE, USAGE))
