@@ -179,6 +179,7 @@ class Malformed(Case):
                              (b'{"key":"a","value":"\\ud800\\u0041"}', 21),
                              (b'{"key":"a","value64":"AA=A"}', 22),
                              (b'{"key":"a","value64":"AAB="}', 22),
+                             (b'{"key":"a","value64":"AB=="}', 22),
                              (b'{"key":"a","value64":"AAA"}', 22),
                              (b'{"key":"a","counter":9223372036854775808}', 22),
                              (b'{"key":"a","counter":1e3}', 23),
@@ -241,7 +242,7 @@ class Malformed(Case):
             taken = 0
             for _ in range(200):
                 line = bytearray(self.random.choice(starts[name]))
-                for _ in range(self.random.randrange(1, 3)):
+                for _ in range(self.random.randrange(4)):
                     place = self.random.randrange(len(line))
                     piece = self.random.choice((b"", b'"', b"\\", b"{", b"}", b":", b",", b"0", b"9",
                                                 b"-", b"=", b"A", b"\t", b" ", b"u", b"\xff", b"\0",

@@ -2,6 +2,7 @@
 """The commands on keys: what they print, what they end with, and that another process sees it."""
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -130,6 +131,18 @@ class Writes(Case):
             with open("/dev/full", "wb") as full:
                 self.tarn("consume", key, code=IO, stdout=full)
             self.assertIn("in the store again", self.messages)
+            self.assertEqual(self.tarn("get", key), value)
+            reading, writing = os.pipe()
+            os.close(reading)
+            done = self.run_tarn("consume", "-q", key, stdout=writing)
+            os.close(writing)
+            self.assertEqual((done.returncode, done.stderr), (-signal.SIGPIPE, b""))
+            self.assertEqual(self.tarn("get", key), value)
+            # The numbers of closed streams would be those of the store's own files.
+            done = subprocess.run(["sh", "-c", '"$0" consume "$1" >&- <&-', TARN, key],
+                                  cwd=self.folder, env=environment(), stderr=subprocess.PIPE,
+                                  check=False)
+            self.assertEqual(done.returncode, IO)
             self.assertEqual(self.tarn("get", key), value)
         self.assertEqual(self.tarn("incr", "n"), b"-6\n")
 
@@ -278,7 +291,8 @@ class Bytes(Case):
 class Locks(Case):
     def hold(self):
         """A process that has the store open for writing, until its input ends."""
-        holder = subprocess.Popen([TARN, "load"], stdin=subprocess.PIPE, cwd=self.folder,
+        # It waits, because the look that follows has the store open for a moment itself.
+        holder = subprocess.Popen([TARN, "load", "--wait", "60"], stdin=subprocess.PIPE, cwd=self.folder,
                                   stderr=subprocess.DEVNULL, env=environment())
         for _ in range(1000):
             if self.run_tarn("count").returncode == LOCKED:
