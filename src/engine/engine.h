@@ -18,6 +18,7 @@
 #define TARN_ENGINE_ENGINE_H
 
 #include "base/epoch.h"
+#include "base/granules.h"
 #include "base/jobs.h"
 #include "base/pages.h"
 #include "format/record.h"
@@ -28,6 +29,7 @@ struct tarn__environment {
     const struct tarn__os *os;
     struct tarn__epoch epoch;
     struct tarn__pages pages;
+    struct tarn__granules granules; /* where mapped files are */
     struct tarn__jobs quick; /* what writers may soon wait for: memory, syncs */
     struct tarn__jobs slow;  /* saves, compaction */
     uint64_t seed;           /* of the hash */

@@ -35,43 +35,6 @@ static bool number_of(const char *name, uint64_t *number)
  * The table
  */
 
-/* The first run of free granules that is long enough, or false. */
-static bool find_granules(struct tarn__segments *segments, uint32_t count, uint32_t *first)
-{
-    uint32_t at = 0;
-
-    *first = 0;
-    while (at < segments->granules_used && at - *first < count) {
-        struct tarn__segment *there = tarn__pointer_table_get(&segments->by_granule, at);
-
-        at = there ? there->first_granule + there->granules : at + 1;
-        if (there)
-            *first = at;
-    }
-    return count <= TARN__GRANULES_MAX - *first;
-}
-
-/* Leads from the segment's granules to it. TARN_NO_MEMORY: from none of them. */
-static tarn_status enter_granules(struct tarn__segments *segments, struct tarn__segment *segment)
-{
-    uint32_t end = segment->first_granule + segment->granules;
-    tarn_status status = TARN_OK;
-
-    /* the last one first: with room for it there is room for all */
-    for (uint32_t i = end; i > segment->first_granule && !status; i--)
-        status = tarn__pointer_table_set(&segments->by_granule, i - 1, segment);
-    if (!status && end > segments->granules_used)
-        segments->granules_used = end;
-    return status;
-}
-
-static void leave_granules(struct tarn__segments *segments, const struct tarn__segment *segment)
-{
-    for (uint32_t i = 0; i < segment->granules; i++)
-        (void)tarn__pointer_table_set(&segments->by_granule, segment->first_granule + i,
-                                      NULL); /* was set before: cannot fail */
-}
-
 /* Puts a segment behind all others: numbers rise. */
 static tarn_status add(struct tarn__segments *segments, struct tarn__segment *segment)
 {
@@ -89,14 +52,20 @@ static tarn_status add(struct tarn__segments *segments, struct tarn__segment *se
     return TARN_OK;
 }
 
-/* Makes a segment whose file is mapped one of the log's. */
-static tarn_status enter(struct tarn__segments *segments, struct tarn__segment *segment)
+/* Makes a segment whose file is mapped one of the log's, at a place that it is wished to have. */
+static tarn_status enter(struct tarn__segments *segments, struct tarn__segment *segment,
+                         uint32_t granules, uint32_t wished)
 {
-    tarn_status status = enter_granules(segments, segment);
+    tarn_status status;
 
     segment->frames = (struct tarn__frame_segment){.seed = tarn__frame_seed(segment->identity),
                                                    .base_sequence = segment->head.base_sequence};
-    return status ? status : add(segments, segment);
+    status =
+        tarn__granules_take(segments->space, granules, wished, segment, &segment->first_granule);
+    if (status)
+        return status;
+    segment->granules = granules;
+    return add(segments, segment);
 }
 
 static void take_out(struct tarn__segments *segments, const struct tarn__segment *segment)
@@ -110,8 +79,10 @@ static void take_out(struct tarn__segments *segments, const struct tarn__segment
     segments->count--;
 }
 
+/* granules is 0 where it has no place. */
 static void free_segment(struct tarn__segments *segments, struct tarn__segment *segment)
 {
+    tarn__granules_give(segments->space, segment->first_granule, segment->granules);
     (void)tarn__file_unmap(segments->os, segment->bytes, segment->size); /* or it stays mapped */
     tarn__file_close_after_reading(segment->file);
     tarn__free(segment);
@@ -188,7 +159,6 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
         return TARN_NO_MEMORY;
     segment->size = bytes;
     segment->used = TARN__SEGMENT_HEAD;
-    segment->granules = (uint32_t)((bytes + TARN__GRANULE_BYTES - 1) / TARN__GRANULE_BYTES);
     segment->head = (struct tarn__segment_head){.namespace_number = segments->namespace_number,
                                                 .origin = (uint8_t)origin,
                                                 .as_of = as_of,
@@ -197,9 +167,6 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
     status = segments->os->random_bytes(segments->os, segment->identity, sizeof segment->identity);
     if (!status)
         status = take_number(segments, &segment->head.number);
-    if (!status && !find_granules(segments, segment->granules, &segment->first_granule))
-        status = tarn__fail(TARN_FULL, "the log in '%s' has no place for %" PRIu64 " bytes",
-                            tarn__directory_path(segments->directory), bytes);
     if (status) {
         tarn__free(segment);
         return status;
@@ -209,12 +176,13 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
     if (!status)
         status = write_new_file(segments, segment);
     if (!status)
-        status = enter(segments, segment);
+        status = enter(segments, segment,
+                       (uint32_t)((bytes + TARN__GRANULE_BYTES - 1) / TARN__GRANULE_BYTES),
+                       TARN__ANY_GRANULE);
     if (status) {
         struct tarn_error error = *tarn_last_error();
 
         (void)tarn__file_unlink(segments->directory, name); /* or the next opening does */
-        leave_granules(segments, segment);
         free_segment(segments, segment);
         tarn__restore_error(&error);
         return status;
@@ -249,7 +217,6 @@ void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segmen
     file_name(segment->head.number, name);
     (void)tarn__file_unlink(segments->directory, name);
     take_out(segments, segment);
-    leave_granules(segments, segment);
     free_segment(segments, segment);
     tarn__restore_error(&error);
 }
@@ -381,14 +348,12 @@ static tarn_status open_segment(struct tarn__segments *segments,
     if (!segment)
         return TARN_NO_MEMORY;
     segment->head.number = entry->number;
-    segment->first_granule = entry->first_granule;
-    segment->granules = entry->granules;
     segment->sealed_bytes = entry->sealed_bytes;
     segment->synced = segment->sealed_bytes != TARN__SEGMENT_NOT_SEALED;
     segment->listed = true;
     status = open_listed(segments, segment, entry);
     if (!status)
-        status = enter(segments, segment);
+        status = enter(segments, segment, entry->granules, entry->first_granule);
     if (status) {
         struct tarn_error error = *tarn_last_error();
 
@@ -487,7 +452,7 @@ static tarn_status read_list(const struct tarn__segments *segments, struct tarn_
 }
 
 tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__directory *directory,
-                                const struct tarn__os *os,
+                                const struct tarn__os *os, struct tarn__granules *space,
                                 const uint8_t store[TARN__IDENTITY_BYTES],
                                 uint64_t namespace_number, bool read_only)
 {
@@ -495,6 +460,7 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
     tarn_status status;
 
     *segments = (struct tarn__segments){.os = os,
+                                        .space = space,
                                         .directory = directory,
                                         .namespace_number = namespace_number,
                                         .read_only = read_only};
@@ -526,6 +492,5 @@ void tarn__segments_close(struct tarn__segments *segments)
     while (segments->count)
         free_segment(segments, segments->all[--segments->count]);
     tarn__free(segments->all);
-    tarn__pointer_table_release(&segments->by_granule);
     pthread_mutex_destroy(&segments->lock);
 }

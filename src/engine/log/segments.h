@@ -1,6 +1,7 @@
 /*
  * The segments of one log: their files, the list that says which of them count, and where each is
- * in the space of locations.
+ * in the space of locations that all logs of a store share. Where a segment was is in the list; it
+ * gets that place again unless another one has it.
  *
  *     DIR/segments         docs/format-log.md: the list, replaced as a whole
  *     DIR/segments.new     the next one while it is written
@@ -17,7 +18,7 @@
 #ifndef TARN_ENGINE_LOG_SEGMENTS_H
 #define TARN_ENGINE_LOG_SEGMENTS_H
 
-#include "base/pointer_table.h"
+#include "base/granules.h"
 #include "format/segment.h"
 #include "os/os.h"
 
@@ -45,18 +46,17 @@ struct tarn__segment {
 
 struct tarn__segments {
     const struct tarn__os *os;
+    struct tarn__granules *space;
     struct tarn__directory *directory; /* the caller's */
     uint8_t store[TARN__IDENTITY_BYTES];
     uint64_t namespace_number;
     bool read_only;
-    struct tarn__pointer_table by_granule;
 
     pthread_mutex_t
         lock; /* what follows; it is held while files are made and the list is written */
     struct tarn__segment **all; /* by rising number */
     size_t count, capacity;
     uint64_t next_number, reserved_number; /* the list on disk reserves those below the second */
-    uint32_t granules_used;                /* those from here on are free */
     bool list_unknown;                     /* what the list on disk says */
 };
 
@@ -71,7 +71,7 @@ tarn_status tarn__segments_create(struct tarn__directory *directory, const struc
  * off; nothing has changed then. If it fails there is nothing to close.
  */
 tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__directory *directory,
-                                const struct tarn__os *os,
+                                const struct tarn__os *os, struct tarn__granules *space,
                                 const uint8_t store[TARN__IDENTITY_BYTES],
                                 uint64_t namespace_number, bool read_only);
 
@@ -104,10 +104,10 @@ tarn_status tarn__segments_open_file(struct tarn__segments *segments,
 
 /* Without the lock. -------------------------------------------------------------------------- */
 
-static inline struct tarn__segment *tarn__segment_of(struct tarn__segments *segments,
+static inline struct tarn__segment *tarn__segment_of(struct tarn__granules *space,
                                                      uint64_t location)
 {
-    return tarn__pointer_table_get(&segments->by_granule, location >> TARN__GRANULE_SHIFT);
+    return tarn__granules_owner(space, location >> TARN__GRANULE_SHIFT);
 }
 
 static inline uint64_t tarn__segment_offset(const struct tarn__segment *segment, uint64_t location)
