@@ -203,6 +203,12 @@ enum tarn_event_kind {
     TARN_EVENT_SNAPSHOT_PASSED_OVER = 1,
     TARN_EVENT_AUTOSAVE_DONE = 2,
     TARN_EVENT_AUTOSAVE_FAILED = 3,
+    /* A crash had cut the log of this namespace: what was not whole at its end was discarded, bytes of
+     * it in whole writes, none of which was known to be durable. */
+    TARN_EVENT_LOG_CUT = 4,
+    /* A sync that nobody waited for has failed: what was written to this namespace may be lost when
+     * power is, and it may only be read until the store is opened anew. */
+    TARN_EVENT_SYNC_FAILED = 5,
 };
 
 /* What happened that nobody waits for. All of it is valid during the call. */
@@ -212,6 +218,7 @@ struct tarn_event {
     const struct tarn_error *error;   /* the detail */
     struct tarn_slice namespace_name; /* empty: the whole store */
     struct tarn_slice snapshot;       /* its name, where one is concerned */
+    uint64_t bytes;                   /* of TARN_EVENT_LOG_CUT */
 };
 
 struct tarn_autosave_options; /* see "Autosave" */
@@ -270,6 +277,36 @@ TARN_API tarn_status tarn_close(tarn_store *store);
  * Namespaces
  */
 
+/* Where a namespace's records live. */
+enum tarn_engine {
+    TARN_ENGINE_DEFAULT = 0, /* TARN_ENGINE_MEMORY */
+
+    /* In memory. What survives is what a snapshot holds. */
+    TARN_ENGINE_MEMORY = 1,
+
+    /* In a log on disk, every write of it; for stores in a directory. In memory are 16 to 18 bytes a
+     * key, whatever the size of keys and values, so the data may be larger than memory. */
+    TARN_ENGINE_LOG = 3,
+};
+
+/*
+ * When a write to a log is durable. Whatever the mode, nothing that returned TARN_OK is lost where
+ * the process alone dies, and after a power cut each batch is there whole or not at all.
+ */
+enum tarn_sync_mode {
+    TARN_SYNC_DEFAULT = 0, /* TARN_SYNC_ALWAYS */
+
+    /* When the operating system likes. A power cut leaves what was written up to some moment. */
+    TARN_SYNC_NONE = 1,
+
+    /* At most sync_interval_ms, and one sync, after it returned. */
+    TARN_SYNC_INTERVAL = 2,
+
+    /* When it returns TARN_OK. Writes that wait at the same time share one sync. TARN_IO,
+     * TARN_OUTCOME_UNKNOWN: it is visible, and may be lost when power is; see TARN_READ_ONLY. */
+    TARN_SYNC_ALWAYS = 3,
+};
+
 struct tarn_namespace_options {
     size_t size;              /* sizeof(struct tarn_namespace_options) */
     uint32_t shards;          /* units of write locking, 1 to TARN_SHARDS_MAX; default 16 */
@@ -277,6 +314,14 @@ struct tarn_namespace_options {
     uint64_t max_keys;        /* 0: no limit */
     uint64_t max_value_size;  /* bytes; default and most: TARN_VALUE_BYTES_MAX */
     uint64_t max_bytes;       /* of keys and values together; 0: no limit */
+
+    enum tarn_engine engine; /* it stays what it was when the namespace was made */
+
+    /* Of TARN_ENGINE_LOG; the others have no use for them. */
+    enum tarn_sync_mode sync;
+    uint32_t sync_interval_ms; /* of TARN_SYNC_INTERVAL: 1 to 3,600,000; default 1,000 */
+    uint64_t segment_bytes;    /* of the log's files, which begin at 64 KiB and double up to this:
+                                  64 KiB to 1 GiB, default 64 MiB; a larger value has one for itself */
 };
 
 /*
@@ -320,6 +365,8 @@ enum tarn_namespace_field {
     TARN_SET_MAX_KEYS = 1 << 1,
     TARN_SET_MAX_VALUE_SIZE = 1 << 2,
     TARN_SET_MAX_BYTES = 1 << 3,
+    TARN_SET_SYNC = 1 << 4, /* sync and sync_interval_ms */
+    TARN_SET_SEGMENT_BYTES = 1 << 5,
 };
 
 /*
@@ -340,8 +387,14 @@ TARN_API tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned field
 TARN_API tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards);
 
 /* Removes every key, as one write: reads see all of them or none; a cursor may still return what it
- * has pinned. Waits for reads under way. TARN_LOCK_TIMEOUT. */
+ * has pinned. Waits for reads under way. In a log it is durable when it returns TARN_OK, in every
+ * sync mode. TARN_LOCK_TIMEOUT; of a log also TARN_IO, TARN_FULL; TARN_OUTCOME_UNKNOWN: nothing has
+ * changed, but the next opening may find it empty, and until then it may only be read. */
 TARN_API tarn_status tarn_namespace_clear(tarn_namespace *ns);
+
+/* Waits until all that was written to the namespace before is durable; of TARN_ENGINE_MEMORY there is
+ * nothing to wait for. TARN_IO, TARN_OUTCOME_UNKNOWN: it may not be. */
+TARN_API tarn_status tarn_sync(tarn_namespace *ns);
 
 struct tarn_stats {
     size_t size; /* in: sizeof(struct tarn_stats) */
@@ -356,6 +409,12 @@ struct tarn_stats {
     tarn_status autosave_status;                /* of the last autosave of this namespace */
     uint64_t autosave_saves, autosave_failures; /* since the store was opened */
     struct tarn_namespace_options options;      /* as they are in force */
+
+    /* Of TARN_ENGINE_LOG; 0 of the others. */
+    uint64_t disk_bytes;  /* of all files of the namespace, with the room that is set aside in them */
+    uint64_t log_bytes;   /* of all frames in them: what was written and not compacted away */
+    uint64_t stale_bytes; /* of these, of what was overwritten or deleted since */
+    uint32_t segments;    /* files that the log consists of */
 };
 
 /*

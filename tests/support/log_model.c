@@ -211,11 +211,11 @@ tarn_status log_model_write(struct log_model *model, uint64_t *random, bool larg
     status = tarn__log_append(&model->log, writes, count, &position);
     if (status)
         model->done--; /* it was refused */
-    if (!status && model->mode == TARN__SYNC_ALWAYS)
+    if (!status && model->mode == TARN_SYNC_ALWAYS)
         status = tarn__log_wait(&model->log, position);
     if (!status) {
         model->acknowledged = model->done;
-        if (model->mode == TARN__SYNC_ALWAYS)
+        if (model->mode == TARN_SYNC_ALWAYS)
             model->durable = model->done;
     }
     free(values);

@@ -80,12 +80,22 @@ static void take_out(struct tarn__segments *segments, const struct tarn__segment
 }
 
 /* granules is 0 where it has no place. */
-static void free_segment(struct tarn__segments *segments, struct tarn__segment *segment)
+static void free_segment(const struct tarn__os *os, struct tarn__granules *space,
+                         struct tarn__segment *segment)
 {
-    tarn__granules_give(segments->space, segment->first_granule, segment->granules);
-    (void)tarn__file_unmap(segments->os, segment->bytes, segment->size); /* or it stays mapped */
+    tarn__granules_give(space, segment->first_granule, segment->granules);
+    (void)tarn__file_unmap(os, segment->bytes, segment->size); /* or it stays mapped */
     tarn__file_close_after_reading(segment->file);
     tarn__free(segment);
+}
+
+bool tarn__segment_unpin(const struct tarn__os *os, struct tarn__granules *space,
+                         struct tarn__segment *segment)
+{
+    if (atomic_fetch_sub(&segment->pins, 1) != TARN__SEGMENT_LET_GO + 1)
+        return false;
+    free_segment(os, space, segment);
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -131,17 +141,24 @@ static tarn_status write_new_file(struct tarn__segments *segments, struct tarn__
 }
 
 /* Numbers are reserved before there are files of them. */
-static tarn_status take_number(struct tarn__segments *segments, uint64_t *number)
+tarn_status tarn__segments_reserve(struct tarn__segments *segments)
 {
     uint64_t reserved = segments->reserved_number;
-    tarn_status status = TARN_OK;
+    tarn_status status;
 
-    if (segments->next_number == reserved) {
-        segments->reserved_number += NUMBERS_RESERVED;
-        status = tarn__segments_write_list(segments);
-        if (status)
-            segments->reserved_number = reserved;
-    }
+    if (segments->next_number < reserved)
+        return TARN_OK;
+    segments->reserved_number += NUMBERS_RESERVED;
+    status = tarn__segments_write_list(segments);
+    if (status)
+        segments->reserved_number = reserved;
+    return status;
+}
+
+static tarn_status take_number(struct tarn__segments *segments, uint64_t *number)
+{
+    tarn_status status = tarn__segments_reserve(segments);
+
     if (!status)
         *number = segments->next_number++;
     return status;
@@ -183,7 +200,7 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
         struct tarn_error error = *tarn_last_error();
 
         (void)tarn__file_unlink(segments->directory, name); /* or the next opening does */
-        free_segment(segments, segment);
+        free_segment(segments->os, segments->space, segment);
         tarn__restore_error(&error);
         return status;
     }
@@ -217,8 +234,37 @@ void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segmen
     file_name(segment->head.number, name);
     (void)tarn__file_unlink(segments->directory, name);
     take_out(segments, segment);
-    free_segment(segments, segment);
+    free_segment(segments->os, segments->space, segment);
     tarn__restore_error(&error);
+}
+
+size_t tarn__segments_let_go(struct tarn__segments *segments)
+{
+    size_t pinned = 0;
+
+    while (segments->count) {
+        struct tarn__segment *segment = segments->all[segments->count - 1];
+        char name[NAME_ROOM];
+
+        file_name(segment->head.number, name);
+        (void)tarn__file_unlink(segments->directory, name); /* or the next opening does */
+        segments->count--;
+        if (atomic_fetch_or(&segment->pins, TARN__SEGMENT_LET_GO) != 0)
+            pinned++;
+        else
+            free_segment(segments->os, segments->space, segment);
+    }
+    return pinned;
+}
+
+tarn_status tarn__segment_corrupt(const struct tarn__segments *segments,
+                                  const struct tarn__segment *segment, uint64_t offset)
+{
+    char name[NAME_ROOM], path[PATH_ROOM];
+
+    file_name(segment->head.number, name);
+    snprintf(path, sizeof path, "%s/%s", tarn__directory_path(segments->directory), name);
+    return tarn__file_corrupt(path, offset, "a record is damaged");
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -357,7 +403,7 @@ static tarn_status open_segment(struct tarn__segments *segments,
     if (status) {
         struct tarn_error error = *tarn_last_error();
 
-        free_segment(segments, segment);
+        free_segment(segments->os, segments->space, segment);
         tarn__restore_error(&error);
     }
     return status;
@@ -487,10 +533,25 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
     return status;
 }
 
+tarn_status tarn__segments_begin_anew(struct tarn__segments *fresh,
+                                      const struct tarn__segments *before)
+{
+    *fresh = (struct tarn__segments){.os = before->os,
+                                     .space = before->space,
+                                     .directory = before->directory,
+                                     .namespace_number = before->namespace_number,
+                                     .next_number = before->next_number,
+                                     .reserved_number = before->reserved_number};
+    memcpy(fresh->store, before->store, sizeof fresh->store);
+    return pthread_mutex_init(&fresh->lock, NULL) == 0
+               ? TARN_OK
+               : tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+}
+
 void tarn__segments_close(struct tarn__segments *segments)
 {
     while (segments->count)
-        free_segment(segments, segments->all[--segments->count]);
+        free_segment(segments->os, segments->space, segments->all[--segments->count]);
     tarn__free(segments->all);
     pthread_mutex_destroy(&segments->lock);
 }

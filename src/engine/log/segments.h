@@ -41,8 +41,11 @@ struct tarn__segment {
     bool synced;            /* everything in it, and nothing more will come */
     bool seen;              /* at the opening: it was read */
     _Atomic uint64_t stale; /* bytes of frames that nobody needs any more */
-    _Atomic uint64_t pins;
+    _Atomic uint64_t pins;  /* how many; and TARN__SEGMENT_LET_GO */
 };
+
+/* Only pins keep the segment: it goes with the last of them. */
+#define TARN__SEGMENT_LET_GO (UINT64_C(1) << 63)
 
 struct tarn__segments {
     const struct tarn__os *os;
@@ -75,6 +78,11 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
                                 const uint8_t store[TARN__IDENTITY_BYTES],
                                 uint64_t namespace_number, bool read_only);
 
+/* Makes the list of another log, without segments, in the same directory; its numbers go on. Nothing
+ * is written. */
+tarn_status tarn__segments_begin_anew(struct tarn__segments *fresh,
+                                      const struct tarn__segments *before);
+
 /* Ends the mappings and closes the files. What was written to them since is not synced here. */
 void tarn__segments_close(struct tarn__segments *segments);
 
@@ -94,15 +102,31 @@ tarn_status tarn__segments_grow(struct tarn__segments *segments, struct tarn__se
  * it may be the old or the new one; it is not replaced again before the log is opened anew. */
 tarn_status tarn__segments_write_list(struct tarn__segments *segments);
 
+/* Sees to it that the next segment can be made without writing the list for its number. */
+tarn_status tarn__segments_reserve(struct tarn__segments *segments);
+
 /* Removes a segment that is in no list, with its file as far as that can be done: the next opening
  * tries again. Nobody reads it any more. */
 void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment);
+
+/* Removes all segments, which are in no list, with their files. Those that are pinned stay readable,
+ * and their owner's, until tarn__segment_unpin(); returns how many. Nobody else reads any. */
+size_t tarn__segments_let_go(struct tarn__segments *segments);
 
 /* Opens the segment's file, if it is not open. */
 tarn_status tarn__segments_open_file(struct tarn__segments *segments,
                                      struct tarn__segment *segment);
 
 /* Without the lock. -------------------------------------------------------------------------- */
+
+/* Ends a pin. true: it was the last one of a segment that was let go, which is gone now. */
+bool tarn__segment_unpin(const struct tarn__os *os, struct tarn__granules *space,
+                         struct tarn__segment *segment);
+
+/* TARN_CORRUPT at an offset of a segment, whose file need not be open. */
+tarn_status tarn__segment_corrupt(const struct tarn__segments *segments,
+                                  const struct tarn__segment *segment, uint64_t offset)
+    __attribute__((cold));
 
 static inline struct tarn__segment *tarn__segment_of(struct tarn__granules *space,
                                                      uint64_t location)
