@@ -30,10 +30,10 @@ struct tarn__environment {
     struct tarn__epoch epoch;
     struct tarn__pages pages;
     struct tarn__granules granules; /* where mapped files are */
-    struct tarn__jobs quick; /* what writers may soon wait for: memory, syncs */
-    struct tarn__jobs slow;  /* saves, compaction */
-    uint64_t seed;           /* of the hash */
-    _Atomic uint64_t *here;  /* 0 in a forked child, otherwise 1 */
+    struct tarn__jobs quick;        /* what writers may soon wait for: memory, syncs */
+    struct tarn__jobs slow;         /* saves, compaction */
+    uint64_t seed;                  /* of the hash */
+    _Atomic uint64_t *here;         /* 0 in a forked child, otherwise 1 */
     bool read_only;
     _Alignas(64) _Atomic uint64_t sequence; /* the highest given out */
 };
@@ -82,12 +82,11 @@ struct tarn__engine {
 
     /* Opens what is at home, or makes a new one there. Engines without files have no home: NULL.
      * TARN_NO_MEMORY, TARN_CORRUPT, TARN_UNSUPPORTED_VERSION, TARN_IO, TARN_FULL. */
-    tarn_status (*open)(struct tarn__environment *environment,
-                        const struct tarn__engine_home *home,
+    tarn_status (*open)(struct tarn__environment *environment, const struct tarn__engine_home *home,
                         const struct tarn_namespace_options *options, void **state);
 
-    /* May be NULL: there is never anything to replay. Called once, after open, before all others but
-     * read and retire, which it may lead to. */
+    /* May be NULL: there is never anything to replay. Called once, after open, before all others
+     * but read and retire, which it may lead to. */
     tarn_status (*replay)(void *state, const struct tarn__replay *replay,
                           struct tarn__replayed *replayed);
 
@@ -120,8 +119,8 @@ struct tarn__engine {
     tarn_status (*append)(void *state, struct tarn__write *writes, size_t count,
                           uint64_t *position);
 
-    /* Stores records with the sequences that they have, in a state that was opened to be filled. filled:
-     * makes them durable; may be NULL. Errors as append's. */
+    /* Stores records with the sequences that they have, in a state that was opened to be filled.
+     * filled: makes them durable; may be NULL. Errors as append's. */
     tarn_status (*restore)(void *state, struct tarn__write *writes, size_t count);
     tarn_status (*filled)(void *state);
 

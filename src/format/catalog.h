@@ -25,7 +25,7 @@ struct tarn__autosave_settings {
 
 struct tarn__catalog_namespace {
     uint64_t number;
-    uint64_t home;                         /* of an engine with files: its folder's number; else 0 */
+    uint64_t home; /* of an engine with files: its folder's number; else 0 */
     struct tarn_namespace_options options; /* as tarn_stats shows them: no 0 for a default */
     size_t name_length;
     char name[TARN_NAME_BYTES_MAX];

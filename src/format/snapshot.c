@@ -158,9 +158,8 @@ static tarn_status accept_namespace(struct tarn__snapshot_reading *reading,
         return wrong_length(block, path);
     if (reading->begun > 0 && tarn__name_compare(last, fields.name) >= 0)
         return tarn__file_corrupt(path, block->offset, "the names of the namespaces do not rise");
-    *ns = (struct tarn__snapshot_namespace){.number = fields.number,
-                                            .options = fields.options,
-                                            .name_length = fields.name.length};
+    *ns = (struct tarn__snapshot_namespace){
+        .number = fields.number, .options = fields.options, .name_length = fields.name.length};
     memcpy(ns->name, fields.name.data, fields.name.length);
     reading->count = (struct tarn__snapshot_count){0};
     reading->begun++;

@@ -54,7 +54,8 @@ static tarn_status commit_best_effort(tarn_namespace *ns, const tarn_batch *batc
 
         if (i % GROUP == 0)
             announce(ns, operation, batch->count - i < GROUP ? batch->count - i : GROUP, hashes);
-        result.status = tarn__operation_run(ns, operation, hashes[i % GROUP], sink, &result, &position);
+        result.status =
+            tarn__operation_run(ns, operation, hashes[i % GROUP], sink, &result, &position);
         last = position ? position : last;
         waits += position != 0;
         if (result.status && summary->failed++ == 0)

@@ -560,8 +560,11 @@ static void fill_stats(tarn_namespace *ns, struct tarn_stats *stats)
     tarn__namespace_options_of(ns, &stats->options);
     stats->disk_bytes = stats->log_bytes = stats->stale_bytes = 0;
     stats->segments = 0;
-    if (ns->engine->disk_stats)
-        ns->engine->disk_stats(ns->engine_state, stats);
+    if (!ns->engine->disk_stats)
+        return;
+    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++)
+        tarn__shard_flush(ns, tarn__shard_at(ns, i)); /* so that all that is stale is known */
+    ns->engine->disk_stats(ns->engine_state, stats);
 }
 
 tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_stats *stats, uint64_t *shard_keys,

@@ -116,15 +116,15 @@ struct tarn__namespace_plan {
     uint64_t number;
     struct tarn__home home; /* the namespace's from then on, where it is made */
     bool home_is_new;
-    bool to_fill; /* tarn__fill() comes before anything else */
+    bool to_fill;         /* tarn__fill() comes before anything else */
     const uint8_t *store; /* its identity, where there is a home */
 };
 
 /* Makes a namespace with one reference. What is in its engine's files is still to be replayed. */
 tarn_status tarn__namespace_make(const struct tarn__namespace_plan *plan, tarn_namespace **ns);
 
-/* replay.c: fills the index with what is in the engine's files, if it has some. Nobody else knows the
- * namespace; after a failure it is good for nothing but to be ended. */
+/* replay.c: fills the index with what is in the engine's files, if it has some. Nobody else knows
+ * the namespace; after a failure it is good for nothing but to be ended. */
 tarn_status tarn__namespace_replay(tarn_namespace *ns, struct tarn__replayed *replayed);
 
 /* The options as they are in force. */
@@ -163,8 +163,8 @@ tarn_status tarn__namespace_not_open(const tarn_namespace *ns);
 bool tarn__namespace_wait_open(tarn_namespace *ns);
 
 /* For a write that is to be durable when it returns. begin: under the lock of its shard, with the
- * position that the engine has set, if it has. end: with no lock, once for the begins of one or more
- * writes, whose highest position it waits for. */
+ * position that the engine has set, if it has. end: with no lock, once for the begins of one or
+ * more writes, whose highest position it waits for. */
 static inline void tarn__wait_begin(tarn_namespace *ns, uint64_t position)
 {
     if (__builtin_expect(position != 0, 0))

@@ -52,8 +52,8 @@ tarn_status tarn__decide(const struct tarn__operation *operation,
 
 /*
  * Runs one operation and fills in its result, its value's data being the offset in the sink (see
- * tarn__result_settle()). hash is the key's. Where *position is set, the operation is durable after a
- * tarn__wait_end() for it, which must follow.
+ * tarn__result_settle()). hash is the key's. Where *position is set, the operation is durable after
+ * a tarn__wait_end() for it, which must follow.
  */
 tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
                                 uint64_t hash, struct tarn__sink *sink, struct tarn_result *result,

@@ -43,7 +43,7 @@ struct plan {
     int64_t *counters;           /* what each operation made of a counter */
     size_t target_count, write_count, claimed;
     tarn_status damage; /* of a record that may be one of these keys', or is looked at */
-    bool claims; /* slots were claimed in the course of this plan */
+    bool claims;        /* slots were claimed in the course of this plan */
 
     /* Set aside in the namespace's limits, and of that what removals have made free again. */
     uint64_t keys_reserved, bytes_reserved, keys_credit, bytes_credit;

@@ -268,7 +268,7 @@ static tarn_status judge(const struct cut_key *cut, size_t count, struct tarn_re
     for (size_t i = 0; i < count; i++) {
         memset(&results[i], 0, sizeof results[i]);
         results[i].existed = cut[i].found;
-        results[i].status = cut[i].damaged  ? TARN_CORRUPT
+        results[i].status = cut[i].damaged ? TARN_CORRUPT
                             : cut[i].found ? TARN_OK
                                            : TARN_KEY_NOT_FOUND;
         if (results[i].status && status != TARN_CORRUPT)

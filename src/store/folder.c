@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define LOCK      "lock"
+#define LOCK       "lock"
 #define SNAPSHOTS  "snapshots"
 #define NAMESPACES "namespaces"
 
@@ -147,8 +147,7 @@ tarn_status tarn__folder_need_namespaces(struct tarn__folder *folder)
         status = TARN_OK;
     if (!status)
         status = tarn__directory_sync(folder->top);
-    return status ? status
-                  : tarn__directory_open_in(folder->top, NAMESPACES, &folder->namespaces);
+    return status ? status : tarn__directory_open_in(folder->top, NAMESPACES, &folder->namespaces);
 }
 
 tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os *os,

@@ -274,7 +274,8 @@ const struct tarn__namespace_owner tarn__store_owner = {
  * The public interface
  */
 
-/* Makes the struct of a namespace whose home, if it needs one, is there. The home is its own then. */
+/* Makes the struct of a namespace whose home, if it needs one, is there. The home is its own then.
+ */
 static tarn_status make(tarn_store *store, const struct tarn__namespace_plan *parts,
                         tarn_namespace **ns)
 {
@@ -346,8 +347,7 @@ tarn_status tarn__store_bring_back(tarn_store *store, const struct tarn__catalog
     struct tarn__namespace_plan plan = {.name = tarn_slice_of(entry->name, entry->name_length),
                                         .options = &entry->options,
                                         .number = entry->number};
-    tarn_status status =
-        entry->home ? tarn__home_open(store, entry->home, &plan.home) : TARN_OK;
+    tarn_status status = entry->home ? tarn__home_open(store, entry->home, &plan.home) : TARN_OK;
 
     if (!status)
         status = make(store, &plan, ns);

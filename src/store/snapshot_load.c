@@ -330,8 +330,7 @@ tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
     tarn__snapshot_reader_close(&load.reader);
     for (size_t i = 0; i < load.count; i++) {
         if (load.arrivals[i].change.from)
-            tarn__store_end_namespace(load.arrivals[i].change.from,
-                                      status == TARN_OUTCOME_UNKNOWN);
+            tarn__store_end_namespace(load.arrivals[i].change.from, status == TARN_OUTCOME_UNKNOWN);
     }
     tarn__free(load.arrivals);
     return status;

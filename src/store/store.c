@@ -58,10 +58,8 @@ void tarn__store_release(void *context)
 void tarn__store_tell(tarn_store *store, enum tarn_event_kind kind, tarn_status status,
                       struct tarn_slice namespace_name, struct tarn_slice snapshot)
 {
-    struct tarn_event event = {.kind = kind,
-                               .status = status,
-                               .namespace_name = namespace_name,
-                               .snapshot = snapshot};
+    struct tarn_event event = {
+        .kind = kind, .status = status, .namespace_name = namespace_name, .snapshot = snapshot};
 
     tarn__store_tell_event(store, &event);
 }

@@ -115,8 +115,8 @@ tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name
 tarn_status tarn__store_bring_back(tarn_store *store, const struct tarn__catalog_namespace *entry,
                                    tarn_namespace **ns);
 
-/* Ends a namespace that is in no table any more, and gives back the table's reference. kept: its home
- * stays, since it is not known what the catalog says. */
+/* Ends a namespace that is in no table any more, and gives back the table's reference. kept: its
+ * home stays, since it is not known what the catalog says. */
 void tarn__store_end_namespace(tarn_namespace *ns, bool kept);
 
 /* Puts it there; with the room of tarn__store_make_room() this cannot fail. */

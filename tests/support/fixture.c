@@ -40,7 +40,9 @@ static void remove_log_folder(void)
 
 static void make_log_folder(void)
 {
-    snprintf(log_folder, sizeof log_folder, "/tmp/tarn-stores-XXXXXX");
+    /* In memory, where it can be: what is tried here is not what survives, and syncs take long. */
+    snprintf(log_folder, sizeof log_folder, "%s/tarn-stores-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     if (!mkdtemp(log_folder) || atexit(remove_log_folder) != 0)
         abort();
     log_folder_owner = getpid();

@@ -97,9 +97,9 @@ static uint64_t monotonic_ns(const void *context)
 static tarn_status open_log(struct log_model *model, bool read_only, struct reader *reader)
 {
     const struct tarn__log_visitor visitor = {.context = reader, .put = put, .remove = take_away};
-    tarn_status status = tarn__segments_open(&model->log.segments, model->directory, model->os,
-                                             &model->environment.granules, store_identity, 7,
-                                             read_only);
+    tarn_status status =
+        tarn__segments_open(&model->log.segments, model->directory, model->os,
+                            &model->environment.granules, store_identity, 7, read_only);
 
     if (status)
         return status;

@@ -28,9 +28,9 @@ struct tarn__log {
     struct tarn__environment *environment;
     struct tarn__segments segments;
     _Atomic uint64_t segment_bytes; /* of the largest that is made ahead */
-    _Atomic int mode;       /* enum tarn_sync_mode */
-    _Atomic bool failed;    /* or replaced: nothing is appended any more */
-    _Atomic bool told;      /* somebody was told of it */
+    _Atomic int mode;               /* enum tarn_sync_mode */
+    _Atomic bool failed;            /* or replaced: nothing is appended any more */
+    _Atomic bool told;              /* somebody was told of it */
     void (*sync_failed)(void *context, tarn_status status); /* where nobody waits; or NULL */
     void *failed_context;
     bool ended; /* when it was opened; as long as nothing is appended, it is */
@@ -95,15 +95,16 @@ tarn_status tarn__log_end(struct tarn__log *log);
 void tarn__log_release(struct tarn__log *log);
 
 /*
- * Begins an empty log in the same directory in place of one, whose settings it gets: what the list of
- * segments says is replaced at once, and that is durable. Nobody appends meanwhile, nor waits. The
- * one that was there then has segments that no list names, and may only be released. TARN_READ_ONLY,
- * and what making a segment gives; TARN_OUTCOME_UNKNOWN: the old one may be read, and no more.
+ * Begins an empty log in the same directory in place of one, whose settings it gets: what the list
+ * of segments says is replaced at once, and that is durable. Nobody appends meanwhile, nor waits.
+ * The one that was there then has segments that no list names, and may only be released.
+ * TARN_READ_ONLY, and what making a segment gives; TARN_OUTCOME_UNKNOWN: the old one may be read,
+ * and no more.
  */
 tarn_status tarn__log_begin_anew(struct tarn__log *log, struct tarn__log *fresh);
 
-/* For the log's parts: tells the caller, once, of a failure that nobody waits for; has the interval's sync come after a write; the job that does it; writes the
- * end frame. */
+/* For the log's parts: tells the caller, once, of a failure that nobody waits for; has the
+ * interval's sync come after a write; the job that does it; writes the end frame. */
 void tarn__log_tell(struct tarn__log *log, tarn_status status);
 void tarn__log_want_sync(struct tarn__log *log);
 void tarn__log_run_sync(void *log);

@@ -2,12 +2,12 @@
  * The log engine: what engine.h asks for, with a log (log.h) and its segments.
  *
  * A location leads to a granule of the store's space, and that to a segment: so a record is found
- * without a look at the log, and stays readable when another log takes the place of its own. The log
- * is replaced under all locks of the namespace, and used under any of them; who waits for a sync
- * without one has told the namespace so.
+ * without a look at the log, and stays readable when another log takes the place of its own. The
+ * log is replaced under all locks of the namespace, and used under any of them; who waits for a
+ * sync without one has told the namespace so.
  *
- * Nothing that was retired is reused: its bytes are stale. A segment that was let go with a clear or a
- * load goes with its last pin.
+ * Nothing that was retired is reused: its bytes are stale. A segment that was let go with a clear
+ * or a load goes with its last pin.
  */
 #include "base/memory.h"
 #include "base/status.h"
@@ -50,8 +50,7 @@ static tarn_status open_segments(struct log_engine *engine, struct tarn__log *lo
     tarn_status status = TARN_OK;
 
     if (home->is_new)
-        status =
-            tarn__segments_create(home->directory, environment->os, home->store, home->number);
+        status = tarn__segments_create(home->directory, environment->os, home->store, home->number);
     return status ? status
                   : tarn__segments_open(&log->segments, home->directory, environment->os,
                                         &environment->granules, home->store, home->number,
@@ -147,6 +146,9 @@ static tarn_status log_append(void *state, struct tarn__write *writes, size_t co
     if (!status &&
         atomic_load_explicit(&engine->log->mode, memory_order_relaxed) == TARN_SYNC_ALWAYS)
         *position = end;
+    for (size_t i = 0; i < count && !status; i++)
+        if (writes[i].removes)
+            writes[i].location = 0;
     return status;
 }
 
@@ -198,8 +200,7 @@ static inline struct tarn__segment *segment_of(struct log_engine *engine, uint64
 }
 
 /* Returns how long the frame is; 0: it is damaged, and the record has no key. */
-static inline size_t peek(struct log_engine *engine, uint64_t location,
-                          struct tarn__record *record)
+static inline size_t peek(struct log_engine *engine, uint64_t location, struct tarn__record *record)
 {
     uint64_t offset;
     struct tarn__segment *segment = segment_of(engine, location, &offset);

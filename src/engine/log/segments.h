@@ -78,8 +78,8 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
                                 const uint8_t store[TARN__IDENTITY_BYTES],
                                 uint64_t namespace_number, bool read_only);
 
-/* Makes the list of another log, without segments, in the same directory; its numbers go on. Nothing
- * is written. */
+/* Makes the list of another log, without segments, in the same directory; its numbers go on.
+ * Nothing is written. */
 tarn_status tarn__segments_begin_anew(struct tarn__segments *fresh,
                                       const struct tarn__segments *before);
 
@@ -109,8 +109,9 @@ tarn_status tarn__segments_reserve(struct tarn__segments *segments);
  * tries again. Nobody reads it any more. */
 void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment);
 
-/* Removes all segments, which are in no list, with their files. Those that are pinned stay readable,
- * and their owner's, until tarn__segment_unpin(); returns how many. Nobody else reads any. */
+/* Removes all segments, which are in no list, with their files. Those that are pinned stay
+ * readable, and their owner's, until tarn__segment_unpin(); returns how many. Nobody else reads
+ * any. */
 size_t tarn__segments_let_go(struct tarn__segments *segments);
 
 /* Opens the segment's file, if it is not open. */
