@@ -203,6 +203,12 @@ enum tarn_event_kind {
     TARN_EVENT_SNAPSHOT_PASSED_OVER = 1,
     TARN_EVENT_AUTOSAVE_DONE = 2,
     TARN_EVENT_AUTOSAVE_FAILED = 3,
+    /* A crash had cut the log of this namespace: what was not whole at its end was discarded, bytes
+     * of it in whole writes, none of which was known to be durable. */
+    TARN_EVENT_LOG_CUT = 4,
+    /* A sync that nobody waited for has failed: what was written to this namespace may be lost when
+     * power is, and it may only be read until the store is opened anew. */
+    TARN_EVENT_SYNC_FAILED = 5,
 };
 
 /* What happened that nobody waits for. All of it is valid during the call. */
@@ -212,6 +218,7 @@ struct tarn_event {
     const struct tarn_error *error;   /* the detail */
     struct tarn_slice namespace_name; /* empty: the whole store */
     struct tarn_slice snapshot;       /* its name, where one is concerned */
+    uint64_t bytes;                   /* of TARN_EVENT_LOG_CUT */
 };
 
 struct tarn_autosave_options; /* see "Autosave" */
@@ -277,8 +284,8 @@ enum tarn_engine {
     /* In memory. What survives is what a snapshot holds. */
     TARN_ENGINE_MEMORY = 1,
 
-    /* In a log on disk, every write of it; for stores in a directory. In memory are 16 to 18 bytes a
-     * key, whatever the size of keys and values, so the data may be larger than memory. */
+    /* In a log on disk, every write of it; for stores in a directory. In memory are 16 to 18 bytes
+     * a key, whatever the size of keys and values, so the data may be larger than memory. */
     TARN_ENGINE_LOG = 3,
 };
 
@@ -314,7 +321,8 @@ struct tarn_namespace_options {
     enum tarn_sync_mode sync;
     uint32_t sync_interval_ms; /* of TARN_SYNC_INTERVAL: 1 to 3,600,000; default 1,000 */
     uint64_t segment_bytes;    /* of the log's files, which begin at 64 KiB and double up to this:
-                                  64 KiB to 1 GiB, default 64 MiB; a larger value has one for itself */
+                                  64 KiB to 1 GiB, default 64 MiB; a larger value has a file for
+                                  itself */
 };
 
 /*
@@ -385,8 +393,8 @@ TARN_API tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards);
  * changed, but the next opening may find it empty, and until then it may only be read. */
 TARN_API tarn_status tarn_namespace_clear(tarn_namespace *ns);
 
-/* Waits until all that was written to the namespace before is durable; of TARN_ENGINE_MEMORY there is
- * nothing to wait for. TARN_IO, TARN_OUTCOME_UNKNOWN: it may not be. */
+/* Waits until all that was written to the namespace before is durable; of TARN_ENGINE_MEMORY there
+ * is nothing to wait for. TARN_IO, TARN_OUTCOME_UNKNOWN: it may not be. */
 TARN_API tarn_status tarn_sync(tarn_namespace *ns);
 
 struct tarn_stats {
@@ -404,8 +412,9 @@ struct tarn_stats {
     struct tarn_namespace_options options;      /* as they are in force */
 
     /* Of TARN_ENGINE_LOG; 0 of the others. */
-    uint64_t disk_bytes;  /* of all files of the namespace, with the room that is set aside in them */
-    uint64_t log_bytes;   /* of all frames in them: what was written and not compacted away */
+    uint64_t
+        disk_bytes;     /* of all files of the namespace, with the room that is set aside in them */
+    uint64_t log_bytes; /* of all frames in them: what was written and not compacted away */
     uint64_t stale_bytes; /* of these, of what was overwritten or deleted since */
     uint32_t segments;    /* files that the log consists of */
 };

@@ -42,7 +42,8 @@ struct plan {
     uint32_t *table, table_mask; /* from hash to target + 1 */
     int64_t *counters;           /* what each operation made of a counter */
     size_t target_count, write_count, claimed;
-    bool claims; /* slots were claimed in the course of this plan */
+    tarn_status damage; /* of a record that may be one of these keys', or is looked at */
+    bool claims;        /* slots were claimed in the course of this plan */
 
     /* Set aside in the namespace's limits, and of that what removals have made free again. */
     uint64_t keys_reserved, bytes_reserved, keys_credit, bytes_credit;
@@ -112,12 +113,17 @@ static void find_targets(struct plan *plan, struct target *targets, size_t count
     for (size_t i = 0; i < count; i++)
         tarn__look_ahead(plan->ns, index, targets[i].hash, &sights[i]); /* in the second line */
     for (size_t i = 0; i < count; i++) {
-        struct tarn__key_search search = {.ns = plan->ns, .key = targets[i].now.key};
+        struct tarn__key_search search = {
+            .ns = plan->ns, .key = targets[i].now.key, .damaged = false};
 
         targets[i].entry.place = sights[i].place;
         targets[i].entry.slot = sights[i].slot;
         tarn__index_find(index, targets[i].hash, tarn__leads_to_key, &search, &targets[i].entry);
         targets[i].old = search.record;
+        if (!targets[i].entry.location && search.damaged)
+            plan->damage = TARN_CORRUPT;
+        else if (targets[i].entry.location && !plan->damage)
+            plan->damage = tarn__verify(plan->ns, targets[i].entry.location);
     }
 }
 
@@ -316,7 +322,8 @@ static tarn_status claim_and_append(struct plan *plan)
         plan->write_count++;
     }
     if (!status && plan->write_count)
-        status = ns->engine->append(ns->engine_state, plan->writes, plan->write_count);
+        status = ns->engine->append(ns->engine_state, plan->writes, plan->write_count,
+                                    &plan->held.position);
     if (status)
         unclaim(plan);
     return status;
@@ -408,6 +415,14 @@ static bool grow_after(struct plan *plan)
     return divide;
 }
 
+/* An engine with an order of its own has given the batch another sequence. */
+static void tell_sequence(const struct plan *plan, struct tarn_result *results)
+{
+    for (size_t i = 0; i < plan->batch->count; i++)
+        if (results[i].info.sequence == plan->sequence)
+            results[i].info.sequence = plan->writes[0].record.info.sequence;
+}
+
 /* Everything between locking and unlocking. */
 static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
                               struct tarn__sink *sink, size_t *failed, bool *divide)
@@ -415,7 +430,10 @@ static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
     _Atomic uint64_t *sequence = &plan->ns->environment->sequence;
     tarn_status status;
 
+    plan->held.position = 0;
     find(plan);
+    if (plan->damage)
+        return plan->damage;
     plan->sequence = atomic_fetch_add_explicit(sequence, 1, memory_order_relaxed) + 1;
     status = evaluate(plan, results, failed);
     if (!status)
@@ -432,6 +450,8 @@ static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
         tarn__limits_return(plan->ns, plan->keys_reserved, plan->bytes_reserved);
         return status;
     }
+    if (plan->write_count && results)
+        tell_sequence(plan, results);
     point_all(plan);
     account(plan);
     for (size_t i = 0; results && i < plan->batch->count; i++)
@@ -456,7 +476,13 @@ tarn_status tarn__plan_commit(tarn_namespace *ns, const tarn_batch *batch,
     status = tarn__shards_lock_some(ns, plan.hashes, batch->count, &plan.held, &plan.set);
     if (!status) {
         status = run_locked(&plan, results, sink, failed, &divide);
+        tarn__wait_begin(ns, plan.held.position);
         tarn__shards_unlock_some(ns, &plan.set);
+        if (plan.held.position) {
+            tarn_status durable = tarn__wait_end(ns, plan.held.position, 1);
+
+            status = status ? status : durable;
+        }
     }
     tarn__free(plan.memory);
     if (divide)

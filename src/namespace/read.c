@@ -33,7 +33,7 @@ tarn_status tarn__read_find(tarn_namespace *ns, uint64_t hash, struct tarn__key_
         if (__builtin_expect(found == TARN__FOUND, 1))
             return TARN_OK;
         if (found == TARN__ABSENT)
-            return tarn__outcome(TARN_KEY_NOT_FOUND);
+            return search->damaged ? TARN_CORRUPT : tarn__outcome(TARN_KEY_NOT_FOUND);
         wait_outside(ns, reading, &looks);
     }
 }
@@ -52,8 +52,12 @@ tarn_status tarn__read_copy_and_leave(tarn_namespace *ns, struct tarn__reading *
                                       const struct tarn__record *record, uint64_t location,
                                       struct tarn_buf *value, size_t at)
 {
-    tarn_status status;
+    tarn_status status = tarn__verify(ns, location);
 
+    if (__builtin_expect(status != TARN_OK, 0)) {
+        tarn__epoch_leave(reading->section);
+        return status;
+    }
     if (__builtin_expect(record->value.length <= TARN__COPY_INSIDE_MAX, 1) ||
         !tarn__copy_outside_begin(ns)) {
         status = tarn__read_append(value, at, record->value);
@@ -87,6 +91,7 @@ tarn_status tarn_get(tarn_namespace *ns, struct tarn_slice key, struct tarn_buf 
         return status;
     search.ns = ns;
     search.key = key;
+    search.damaged = false;
     hash = tarn__hash(key, ns->environment->seed);
     tarn__read_enter(ns, &reading);
     status = tarn__read_find(ns, hash, &search, &reading, &location);
@@ -121,6 +126,7 @@ tarn_status tarn_get_pinned(tarn_namespace *ns, struct tarn_slice key, struct ta
         return status;
     search.ns = ns;
     search.key = key;
+    search.damaged = false;
     hash = tarn__hash(key, ns->environment->seed);
     for (;;) { /* pins wait outside while it is not decided whether the namespace ends */
         if (!tarn__namespace_wait_open(ns))
@@ -132,6 +138,8 @@ tarn_status tarn_get_pinned(tarn_namespace *ns, struct tarn_slice key, struct ta
             break;
         tarn__epoch_leave(reading.section);
     }
+    if (!status)
+        status = tarn__verify(ns, location);
     if (!status) {
         ns->engine->pin(ns->engine_state, location);
         pin->value = search.record.value;
