@@ -6,6 +6,7 @@ TARN_SEED, where it is set, is the seed of what is random.
 """
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ def environment(**changes):
 
 class Case(unittest.TestCase):
     """A test with a folder of its own, in which the commands run."""
+    maxDiff = 4000
 
     def setUp(self):
         self.random = random.Random(SEED)
@@ -46,7 +48,8 @@ class Case(unittest.TestCase):
     def run_tarn(self, *arguments, given=b"", **options):
         options = {"env": environment(), "stdout": subprocess.PIPE, **options}
         return subprocess.run([TARN, *arguments], input=given, stderr=subprocess.PIPE,
-                              cwd=self.folder, check=False, timeout=60, **options)
+                              cwd=self.folder, check=False, timeout=60,
+                              preexec_fn=unlimit_memory, **options)
 
     def tarn(self, *arguments, code=DONE, given=b"", **options):
         """What it prints; the exit code must be the expected one. Where it succeeds it has nothing
@@ -62,6 +65,19 @@ class Case(unittest.TestCase):
         return sorted(self.tarn(*arguments, **options).splitlines())
 
 
+def limit_memory():
+    """What is compared here is large, and what unittest says of a difference may be far larger: a
+    test that goes astray must not take the machine's memory. Not for the command, which may be one
+    that a sanitizer needs its address space for."""
+    resource.setrlimit(resource.RLIMIT_DATA, (2**31, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
+def unlimit_memory():
+    resource.setrlimit(resource.RLIMIT_DATA,
+                       (resource.getrlimit(resource.RLIMIT_DATA)[1],) * 2)
+
+
 def main():
+    limit_memory()
     print(f"TARN_SEED={SEED}")
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]])

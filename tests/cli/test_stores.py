@@ -92,6 +92,13 @@ class Namespaces(Case):
             self.assertEqual(self.tarn("get", "k", "-n", sync).decode(), sync + "\n")
             self.assertEqual(self.shown(sync)["sync"], sync)
 
+    def test_sync(self):
+        self.tarn("set", "k", "v", "--sync", "none")
+        self.assertEqual(self.tarn("sync"), b"")
+        self.tarn("sync", "-n", "none", code=NOT_FOUND)
+        self.tarn("--read-only", "sync", code=USAGE)
+        self.assertEqual(self.tarn("get", "k"), b"v\n")
+
     def test_stats(self):
         self.tarn("mset", "a", "123", "b", "4")
         stats = json.loads(self.tarn("stats", "-o", "json"))
