@@ -10,7 +10,7 @@
 
 #include "record.h"
 
-#define LOADER_RECORDS    2048
+#define LOADER_RECORDS    8192
 #define LOADER_OPERATIONS (LOADER_RECORDS * 3) /* a counter takes three */
 
 struct loader {

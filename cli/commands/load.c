@@ -122,7 +122,7 @@ const struct command command_load = {
     .options = options,
     .text =
         "FILE is - for standard input, which is the default. Keys that are there are overwritten.\n"
-        "Records are stored in batches of 2048. A record that a limit refuses is told with its\n"
+        "Records are stored in batches of 8192. A record that a limit refuses is told with its\n"
         "line, and the others are stored; a malformed line ends the load, after what came before\n"
         "it was stored. docs/format-dump.md describes the formats.\n"
         "\n"
