@@ -51,7 +51,7 @@ check-long:
 	@TARN_HISTORIES=$${TARN_HISTORIES:-10000} TARN_TEST_SCALE=$${TARN_TEST_SCALE:-10} \
 	    TARN_KILLS=$${TARN_KILLS:-1000} TARN_CUTS=$${TARN_CUTS:-100} \
 	    $(run_tests) --timeout-multiplier 20 --suite unit --suite conformance \
-	    --suite concurrency --suite crash --suite long
+	    --suite concurrency --suite crash --suite cli --suite long
 
 fuzz:
 	@tools/setup ci

@@ -17,7 +17,8 @@ from command import DONE, IO, LIMIT, NOT_FOUND, SEED, TARN, USAGE, Case, environ
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 PIECES = (b"a", b"\\", b"\"", b"\t", b"\n", b"\r", b"\0", b"\x7f", b"\x1b", b"\xff", b"\x80",
           b"\xc3\xa9", b"\xe2\x82\xac", b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"\xc0\x80", b"\xf5",
-          b"\xf4\x90\x80\x80", b"\xe0\x9f\xbf", b"\xc3", b"/", b" ", b"x41", b"u0041", b"longer text")
+          b"\xf4\x90\x80\x80", b"\xe0\x9f\xbf", b"\xc3", b"/", b" ", b"x41", b"u0041",
+          b"longer text")
 INT64 = range(-2**63, 2**63)
 
 
@@ -197,7 +198,8 @@ class Malformed(Case):
             self.load("jsonl", good % stored + line + b"\n" + good % 10**6)
             self.assertIn(f"tarn: standard input:2:{column}: ", self.messages, line)
             self.assertEqual(self.count(), stored + 1, line)
-        for line, column in ((b"", 1), (b"a", 2), (b"\tv", 1), (b"a\tb\tc", 4), (b"a\t1\tcounter\t", 12),
+        for line, column in ((b"", 1), (b"a", 2), (b"\tv", 1), (b"a\tb\tc", 4),
+                             (b"a\t1\tcounter\t", 12),
                              (b"a\tx\tcounter", 4), (b"a\t\\q", 3), (b"a\t\\x1", 3),
                              (b"a\tb\\", 4), (b"a\tb\rc", 4), (b"a\0\tb", 2), (b"a\tb\x7f", 4)):
             stored = self.count()
@@ -252,8 +254,8 @@ class Malformed(Case):
                 line = bytearray(self.random.choice(starts[name]))
                 for _ in range(self.random.randrange(4)):
                     place = self.random.randrange(len(line))
-                    piece = self.random.choice((b"", b'"', b"\\", b"{", b"}", b":", b",", b"0", b"9",
-                                                b"-", b"=", b"A", b"\t", b" ", b"u", b"\xff", b"\0",
+                    piece = self.random.choice((b"", b'"', b"\\", b"{", b"}", b":", b",", b"0",
+                                                b"9", b"-", b"=", b"A", b"\t", b" ", b"u", b"\xff", b"\0",
                                                 b"x", line[:place], self.random.randbytes(1)))
                     line[place:place + self.random.randrange(2)] = piece
                 line = bytes(line).replace(b"\n", b"")

@@ -292,8 +292,8 @@ class Locks(Case):
     def hold(self):
         """A process that has the store open for writing, until its input ends."""
         # It waits, because the look that follows has the store open for a moment itself.
-        holder = subprocess.Popen([TARN, "load", "--wait", "60"], stdin=subprocess.PIPE, cwd=self.folder,
-                                  stderr=subprocess.DEVNULL, env=environment())
+        holder = subprocess.Popen([TARN, "load", "--wait", "60"], stdin=subprocess.PIPE,
+                                  cwd=self.folder, stderr=subprocess.DEVNULL, env=environment())
         for _ in range(1000):
             if self.run_tarn("count").returncode == LOCKED:
                 return holder
