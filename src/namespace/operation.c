@@ -191,7 +191,7 @@ static tarn_status put_record(tarn_namespace *ns, struct tarn__held *held, uint6
         tarn__limits_return(ns, new_key, more_bytes);
         return status;
     }
-    tarn__index_point(held->index, entry, hash, write->location);
+    tarn__index_point(held->index, entry, write->location);
     if (bytes < old_bytes)
         tarn__limits_return(ns, 0, old_bytes - bytes);
     tarn__count_writes(ns, held, hash, 1, new_key, (int64_t)(bytes - old_bytes));
@@ -206,7 +206,7 @@ static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, ui
 
     if (status)
         return status;
-    tarn__index_point(held->index, entry, hash, 0);
+    tarn__index_point(held->index, entry, 0);
     tarn__limits_return(ns, 1, old_bytes);
     tarn__count_writes(ns, held, hash, 1, -1, -(int64_t)old_bytes);
     return TARN_OK;
@@ -222,7 +222,7 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     const struct tarn__record *present;
     struct tarn__decision decision;
     struct tarn__write *write = &ahead->write;
-    struct tarn__entry entry = {.place = ahead->sight.place, .slot = ahead->sight.slot};
+    struct tarn__entry entry = tarn__entry_seen(&ahead->sight);
     uint64_t old_bytes = 0;
     tarn_status status = tarn__check_value_size(ns, operation->value.length);
 
@@ -274,6 +274,7 @@ static bool expect_write(const struct tarn__operation *operation, struct tarn__a
     ahead->clears = 0;
     ahead->sight.place.line = NULL;
     ahead->sight.slot = NULL;
+    ahead->sight.control = 1;
     ahead->write.removes = operation->kind == TARN__DELETE || operation->kind == TARN__CONSUME;
     return operation->kind != TARN__INCREMENT && operation->kind != TARN__GET;
 }

@@ -114,8 +114,7 @@ static void find_targets(struct plan *plan, struct target *targets, size_t count
     for (size_t i = 0; i < count; i++) {
         struct tarn__key_search search = {.ns = plan->ns, .key = targets[i].now.key};
 
-        targets[i].entry.place = sights[i].place;
-        targets[i].entry.slot = sights[i].slot;
+        targets[i].entry = tarn__entry_seen(&sights[i]);
         tarn__index_find(index, targets[i].hash, tarn__leads_to_key, &search, &targets[i].entry);
         targets[i].old = search.record;
     }
@@ -350,7 +349,7 @@ static void point_all(struct plan *plan)
             continue;
         if (plan->claims) /* which may have moved it */
             tarn__index_find_again(plan->held.index, target->hash, &target->entry);
-        tarn__index_point(plan->held.index, &target->entry, target->hash, write->location);
+        tarn__index_point(plan->held.index, &target->entry, write->location);
         write++;
     }
     for (size_t i = 0; several && i < plan->target_count; i++)
