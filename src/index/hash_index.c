@@ -311,34 +311,12 @@ void tarn__index_tidy(struct tarn__index *index, struct tarn__place *place)
  * Entries
  */
 
-/* Whether the slot that was seen leads to the key. */
-static bool seen_rightly(struct tarn__entry *entry, uint64_t hash,
-                         bool (*leads_to)(void *context, uint64_t location), void *context)
+void tarn__index_search(struct tarn__index *index, uint64_t hash,
+                        bool (*leads_to)(void *context, uint64_t location), void *context,
+                        struct tarn__entry *entry)
 {
-    if (!entry->slot)
-        return false;
-    entry->location = tarn__slot_candidate(load(entry->slot), hash, entry->place.mark);
-    return entry->location && leads_to(context, entry->location);
-}
+    struct tarn__line *line = entry->place.line;
 
-/* Whether the key was seen not to be there, and nothing has changed since. */
-static bool seen_absent(struct tarn__entry *entry)
-{
-    entry->location = 0;
-    return entry->absent && entry->absent == (load(&entry->place.line->control) | 1);
-}
-
-void tarn__index_find(struct tarn__index *index, uint64_t hash,
-                      bool (*leads_to)(void *context, uint64_t location), void *context,
-                      struct tarn__entry *entry)
-{
-    struct tarn__line *line;
-
-    if (!entry->place.line || !tarn__place_holds(index, hash, &entry->place))
-        (void)tarn__index_place(index, hash, &entry->place); /* the index is not empty */
-    else if (seen_absent(entry) || seen_rightly(entry, hash, leads_to, context))
-        return;
-    line = entry->place.line;
     for (; line; line = tarn__line_next_for(index, line, hash, entry->place.bits)) {
         entry->slot =
             tarn__line_search(line, hash, &entry->place, leads_to, context, &entry->location);

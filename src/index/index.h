@@ -360,15 +360,35 @@ static inline struct tarn__entry tarn__entry_seen(const struct tarn__sight *sigh
         .place = sight->place, .slot = sight->slot, .absent = absent ? sight->control | 1 : 0};
 }
 
+/* Searches the whole bucket at the entry's place for a key. */
+void tarn__index_search(struct tarn__index *index, uint64_t hash,
+                        bool (*leads_to)(void *context, uint64_t location), void *context,
+                        struct tarn__entry *entry);
+
 /*
  * Finds a key's entry. entry holds what was seen of it before, in the same index and perhaps
  * without the lock: the place, and the slot if one is likely the key's, or that there is none;
  * where that is right, nothing is searched. place.line is NULL if nothing was seen. The index is
  * not empty.
  */
-void tarn__index_find(struct tarn__index *index, uint64_t hash,
-                      bool (*leads_to)(void *context, uint64_t location), void *context,
-                      struct tarn__entry *entry);
+static inline void tarn__index_find(struct tarn__index *index, uint64_t hash,
+                                    bool (*leads_to)(void *context, uint64_t location),
+                                    void *context, struct tarn__entry *entry)
+{
+    entry->location = 0;
+    if (!entry->place.line || !tarn__place_holds(index, hash, &entry->place)) {
+        (void)tarn__index_place(index, hash, &entry->place); /* the index is not empty */
+    } else if (entry->slot) {
+        entry->location = tarn__slot_candidate(
+            atomic_load_explicit(entry->slot, memory_order_relaxed), hash, entry->place.mark);
+        if (entry->location && leads_to(context, entry->location))
+            return;
+    } else if (entry->absent ==
+               (atomic_load_explicit(&entry->place.line->control, memory_order_relaxed) | 1)) {
+        return; /* nothing has changed since it was seen to be absent */
+    }
+    tarn__index_search(index, hash, leads_to, context, entry);
+}
 
 /* Sets a slot aside for a key that is not there. Readers do not see it. TARN_NO_MEMORY, TARN_FULL.
  */

@@ -138,17 +138,6 @@ void tarn__result_settle(struct tarn_result *result, const struct tarn_buf *buf)
  * Running
  */
 
-void tarn__count_writes(tarn_namespace *ns, const struct tarn__held *held, uint64_t hash,
-                        uint64_t writes, int keys, int64_t bytes)
-{
-    struct tarn__shard *shard = tarn__shard_of(ns, held->groups, hash);
-
-    shard->growth.keys += (uint64_t)(int64_t)keys;
-    held->groups->keys[tarn__group_of(held->groups, hash)] += (uint32_t)keys;
-    shard->bytes += bytes;
-    shard->writes += writes;
-}
-
 bool tarn__memory_is_short(tarn_status status)
 {
     return status == TARN_NO_MEMORY || status == TARN_FULL;
@@ -194,7 +183,7 @@ static tarn_status put_record(tarn_namespace *ns, struct tarn__held *held, uint6
     tarn__index_point(held->index, entry, write->location);
     if (bytes < old_bytes)
         tarn__limits_return(ns, 0, old_bytes - bytes);
-    tarn__count_writes(ns, held, hash, 1, new_key, (int64_t)(bytes - old_bytes));
+    tarn__count_writes(held->groups, held->shard, hash, 1, new_key, (int64_t)(bytes - old_bytes));
     return TARN_OK;
 }
 
@@ -208,7 +197,7 @@ static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, ui
         return status;
     tarn__index_point(held->index, entry, 0);
     tarn__limits_return(ns, 1, old_bytes);
-    tarn__count_writes(ns, held, hash, 1, -1, -(int64_t)old_bytes);
+    tarn__count_writes(held->groups, held->shard, hash, 1, -1, -(int64_t)old_bytes);
     return TARN_OK;
 }
 
@@ -297,7 +286,7 @@ tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation
 
     if (!status) {
         status = run_locked(ns, &held, operation, hash, &ahead, sink, result);
-        if (!status && tarn__index_grow(held.index, &held.shard->growth, 0))
+        if (!status && !result->existed && tarn__index_grow(held.index, &held.shard->growth, 0))
             divide = tarn__index_wants_groups(held.index, &held.shard->growth);
         tarn__shard_unlock(&held);
     }

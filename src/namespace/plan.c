@@ -20,6 +20,7 @@
 /* One key of the batch: what is there, and what the operations so far have made of it. */
 struct target {
     uint64_t hash;
+    struct tarn__shard *shard;
     struct tarn__entry entry;
     struct tarn__record old; /* where entry.location is not 0 */
     struct tarn__record now;
@@ -88,6 +89,7 @@ static struct target *target_for(struct plan *plan, uint64_t hash, struct tarn_s
             target = &plan->targets[plan->target_count++];
             *entry = (uint32_t)plan->target_count;
             target->hash = hash;
+            target->shard = tarn__shard_of(plan->ns, plan->held.groups, hash);
             target->now.key = key;
             target->changes = 0;
             return target;
@@ -257,10 +259,9 @@ static void grow_first(struct plan *plan)
         return;
     for (size_t i = 0; i < plan->target_count; i++)
         if (is_new(&plan->targets[i]))
-            tarn__shard_of(plan->ns, plan->held.groups, plan->targets[i].hash)->coming++;
+            plan->targets[i].shard->coming++;
     for (size_t i = 0; i < plan->target_count; i++) {
-        struct tarn__shard *shard =
-            tarn__shard_of(plan->ns, plan->held.groups, plan->targets[i].hash);
+        struct tarn__shard *shard = plan->targets[i].shard;
 
         while (tarn__index_grow(index, &shard->growth, shard->coming))
             grown = true;
@@ -325,8 +326,7 @@ static tarn_status claim_and_append(struct plan *plan)
 static void reclaim(struct plan *plan)
 {
     for (size_t i = 0; i < plan->target_count; i++)
-        tarn__shard_flush(plan->ns,
-                          tarn__shard_of(plan->ns, plan->held.groups, plan->targets[i].hash));
+        tarn__shard_flush(plan->ns, plan->targets[i].shard);
     plan->ns->engine->reclaim(plan->ns->engine_state);
 }
 
@@ -370,7 +370,8 @@ static void account(struct plan *plan)
             bytes -= (int64_t)bytes_of(&target->old);
         if (target->present)
             bytes += (int64_t)bytes_of(&target->now);
-        tarn__count_writes(plan->ns, &plan->held, target->hash, target->changes, keys, bytes);
+        tarn__count_writes(plan->held.groups, target->shard, target->hash, target->changes, keys,
+                           bytes);
     }
     tarn__limits_return(plan->ns, plan->keys_credit, plan->bytes_credit);
 }
@@ -383,8 +384,7 @@ static void clean_up(struct plan *plan)
         struct target *target = &plan->targets[i];
 
         if (target->changes && target->entry.location) {
-            tarn__shard_retire(ns, tarn__shard_of(ns, plan->held.groups, target->hash),
-                               target->entry.location, target->old.info.sequence,
+            tarn__shard_retire(ns, target->shard, target->entry.location, target->old.info.sequence,
                                bytes_of(&target->old));
             if (!target->present)
                 tarn__index_tidy(plan->held.index, &target->entry.place);
@@ -398,8 +398,7 @@ static bool grow_after(struct plan *plan)
     bool divide = false;
 
     for (size_t i = 0; i < plan->target_count; i++) {
-        struct tarn__shard *shard =
-            tarn__shard_of(plan->ns, plan->held.groups, plan->targets[i].hash);
+        struct tarn__shard *shard = plan->targets[i].shard;
 
         if (is_new(&plan->targets[i]) && tarn__index_grow(plan->held.index, &shard->growth, 0))
             divide = tarn__index_wants_groups(plan->held.index, &shard->growth);
