@@ -182,7 +182,8 @@ typedef struct tarn_namespace tarn_namespace;
 
 /* What of its snapshots a store in a directory has in memory at first. */
 enum tarn_load {
-    /* Each namespace from the snapshot with the highest sequence that holds it; one that no
+    /* Of those on TARN_ENGINE_MEMORY, as of all of these, for the others are in their own files:
+     * each namespace from the snapshot with the highest sequence that holds it; one that no
      * snapshot holds is empty. A snapshot that is damaged fails the open. All that was saved comes
      * back: where a limit was lowered since, nothing can be added before enough is deleted. A
      * namespace that was dropped and made or loaded again is another one, to be saved anew. */
@@ -250,12 +251,12 @@ struct tarn_options {
  * dir is NULL: a store in memory, of which nothing remains after tarn_close().
  *
  * Otherwise dir is a path: the store lives there, and is made if nothing is there (the folder
- * around it must exist) or the folder is empty. Files have mode 0600, folders 0700. What is in the
- * namespaces is in memory all the same, and is kept by snapshots alone: tarn_snapshot_save(),
- * tarn_autosave_set(). One opening at a time, or any number of read-only ones. TARN_STORE_LOCKED:
- * it is open elsewhere; then nothing was touched. TARN_CORRUPT, TARN_UNSUPPORTED_VERSION: the error
- * tells file and offset; nothing was changed. TARN_IO, TARN_FULL. With read_only a store that is
- * not there is TARN_IO.
+ * around it must exist) or the folder is empty. Files have mode 0600, folders 0700. What is in
+ * namespaces on TARN_ENGINE_MEMORY is kept by snapshots alone: tarn_snapshot_save(),
+ * tarn_autosave_set(); those on TARN_ENGINE_LOG are on disk with every write. One opening at a
+ * time, or any number of read-only ones. TARN_STORE_LOCKED: it is open elsewhere; then nothing was
+ * touched. TARN_CORRUPT, TARN_UNSUPPORTED_VERSION: the error tells file and offset; nothing was
+ * changed. TARN_IO, TARN_FULL. With read_only a store that is not there is TARN_IO.
  *
  * From about 2 MiB of data on a store has a thread of its own, which prepares memory ahead of the
  * writers; for autosaves it has another one. Both have all signals blocked.
@@ -267,9 +268,11 @@ TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *optio
  * Waits for the calls under way, ends the store's thread and frees everything in it. NULL is
  * allowed. The store's handle must not be used afterwards. Namespace handles that are still open
  * remain valid: every call with one returns TARN_CLOSED, and they are still to be given to
- * tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held; nothing has changed. Where an
- * autosave is to save at close, its failure is that of the close, and the store stays open: close
- * it again once the reason is gone, or without that save after tarn_autosave_stop().
+ * tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held; nothing has changed. TARN_IO,
+ * TARN_OUTCOME_UNKNOWN of a namespace on TARN_ENGINE_LOG: the store is closed all the same, and
+ * what was not known to be durable may be lost when power is. Where an autosave is to save at
+ * close, its failure is that of the close, and the store stays open: close it again once the reason
+ * is gone, or without that save after tarn_autosave_stop().
  */
 TARN_API tarn_status tarn_close(tarn_store *store);
 
@@ -477,9 +480,10 @@ TARN_API tarn_status tarn_snapshot_save_namespace(tarn_namespace *ns, struct tar
  * TARN_TOO_MANY_NAMESPACES. Other namespaces stay as they are. The whole file is verified first:
  * TARN_CORRUPT, TARN_UNSUPPORTED_VERSION, with file and offset; then, as with every failure,
  * nothing has changed. Needs memory for both states until it is done. Pins and cursors keep what
- * they hold. What is loaded is in memory, like what is written: the next opening finds what was
- * saved after it. A file that was copied from another store's folder can be loaded by its name,
- * too; openings look at the store's own alone.
+ * they hold. What is loaded on TARN_ENGINE_MEMORY is in memory, like what is written: the next
+ * opening finds what was saved after it. On TARN_ENGINE_LOG it is durable when it returns. A file
+ * that was copied from another store's folder can be loaded by its name, too; openings look at the
+ * store's own alone.
  */
 TARN_API tarn_status tarn_snapshot_load(tarn_store *store, struct tarn_slice name);
 
@@ -564,7 +568,12 @@ TARN_API tarn_status tarn_autosave_list(tarn_store *store,
  *
  * A write can return, besides what is said at each: TARN_KEY_INVALID (no bytes),
  * TARN_KEY_TOO_LARGE, TARN_VALUE_TOO_LARGE, TARN_TOO_MANY_KEYS, TARN_FULL, TARN_LOCK_TIMEOUT. Then
- * nothing has changed. old receives the value that the write replaced or removed; it is set to
+ * nothing has changed. On TARN_ENGINE_LOG also, with nothing changed: TARN_CORRUPT (the record that
+ * is there, or one that may be the key's, is damaged; the error tells file and offset), TARN_IO,
+ * and TARN_READ_ONLY once a write or sync has failed, until the store is opened anew; and with
+ * TARN_SYNC_ALWAYS TARN_OUTCOME_UNKNOWN or TARN_IO where the sync fails: then the write is visible,
+ * outputs are untouched, and it may be lost when power is. Reads of every kind can return
+ * TARN_CORRUPT there. old receives the value that the write replaced or removed; it is set to
  * length 0 where there was none.
  */
 

@@ -84,10 +84,17 @@ static inline void tarn__record_read(const void *from, struct tarn__record *reco
     uint64_t head;
 
     memcpy(&head, at, 8);
+    at += 8;
     record->info.sequence = head & (((uint64_t)1 << TARN__SEQUENCE_BITS) - 1);
     record->info.content = (enum tarn_content)(head >> TARN__SEQUENCE_BITS);
-    at = tarn__varint_read_trusted(at + 8, &record->key.length);
-    at = tarn__varint_read_trusted(at, &record->value.length);
+    if (__builtin_expect((at[0] | at[1]) < 0x80, 1)) {
+        record->key.length = at[0];
+        record->value.length = at[1];
+        at += 2;
+    } else {
+        at = tarn__varint_read_trusted(at, &record->key.length);
+        at = tarn__varint_read_trusted(at, &record->value.length);
+    }
     record->key.data = at;
     record->value.data = at + record->key.length;
 }

@@ -21,6 +21,7 @@ static struct tarn__groups *allocate_groups(uint32_t bits, uint32_t shard_count)
     if (!groups)
         return NULL;
     groups->bits = bits;
+    groups->mask = (uint32_t)count - 1;
     groups->shard_count = shard_count;
     groups->buckets = (void *)(groups + 1);
     groups->keys = (uint32_t *)(groups->buckets + count);
@@ -119,7 +120,7 @@ static void divide(struct tarn__index *index, const struct tarn__groups *from,
     uint32_t ways = 1u << (to->bits - from->bits);
 
     for (uint32_t group = 0; group < 1u << to->bits; group++) {
-        uint32_t parent = group & ((1u << from->bits) - 1);
+        uint32_t parent = group & from->mask;
         uint32_t first = group >> from->bits; /* of the parent's buckets; then every ways'th */
         uint32_t buckets = atomic_load_explicit(&from->buckets[parent], memory_order_relaxed);
 
@@ -178,4 +179,24 @@ struct tarn__groups *tarn__index_publish(struct tarn__index *index, struct tarn_
 
     atomic_store_explicit(&index->groups, groups, memory_order_release);
     return before;
+}
+
+bool tarn__index_wants_groups(const struct tarn__index *index, const struct tarn__growth *growth)
+{
+    const struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_relaxed);
+
+    return groups->bits < TARN__GROUP_BITS_MAX && growth->row >= 3;
+}
+
+uint64_t tarn__index_bytes(struct tarn__index *index)
+{
+    struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_acquire);
+    uint64_t bytes = atomic_load_explicit(&index->buckets.bytes, memory_order_relaxed) +
+                     atomic_load_explicit(&index->overflow.bytes, memory_order_relaxed) +
+                     tarn__pointer_table_bytes(&index->buckets.chunks) +
+                     tarn__pointer_table_bytes(&index->overflow.chunks);
+
+    for (; groups; groups = groups->before)
+        bytes += groups->bytes;
+    return bytes;
 }

@@ -20,13 +20,10 @@
 #include <string.h>
 
 #define LAST_SLOT        (TARN__LINE_SLOTS - 1)
+#define LOCATION_SHIFT   24 /* of a slot */
 #define FILTER_ALL       (TARN__SLOT_HASH_MASK | ~((UINT64_C(1) << 53) - 1))
 #define OVERFLOW_MAX     (UINT64_C(1) << 29)
 #define ENTRIES_ON_STACK 64
-
-/* Keys a bucket holds on average before another is added: 4.5. More would need less memory and lead
- * more misses to a second line: docs/architecture.md has the curve. */
-#define KEYS_PER_2_BUCKETS 9
 
 tarn_status tarn__index_init(struct tarn__index *index, struct tarn__pages *pages,
                              tarn__rehash *rehash, void *context)
@@ -48,19 +45,6 @@ void tarn__index_release(struct tarn__index *index)
     tarn__lines_release(&index->buckets);
     tarn__lines_release(&index->overflow);
     pthread_mutex_destroy(&index->lock);
-}
-
-uint64_t tarn__index_bytes(struct tarn__index *index)
-{
-    struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_acquire);
-    uint64_t bytes = atomic_load_explicit(&index->buckets.bytes, memory_order_relaxed) +
-                     atomic_load_explicit(&index->overflow.bytes, memory_order_relaxed) +
-                     tarn__pointer_table_bytes(&index->buckets.chunks) +
-                     tarn__pointer_table_bytes(&index->overflow.chunks);
-
-    for (; groups; groups = groups->before)
-        bytes += groups->bytes;
-    return bytes;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -200,47 +184,60 @@ static void slots_release(struct slots *slots)
         tarn__free(slots->lines);
 }
 
-static bool push(uint64_t **array, size_t *count, size_t *capacity, const uint64_t *on_stack,
-                 uint64_t value)
+/* Makes room for more numbers in an array that begins on the stack. */
+static inline bool reserve(uint64_t **array, size_t count, size_t more, size_t *capacity,
+                           const uint64_t *on_stack)
 {
-    if (*count == *capacity) {
-        uint64_t *larger = tarn__allocate(2 * *capacity * sizeof **array);
+    uint64_t *larger;
 
-        if (!larger)
-            return false;
-        memcpy(larger, *array, *count * sizeof **array);
-        if (*array != on_stack)
-            tarn__free(*array);
-        *array = larger;
-        *capacity *= 2;
-    }
-    (*array)[(*count)++] = value;
+    if (__builtin_expect(count + more <= *capacity, 1))
+        return true;
+    larger = tarn__allocate(2 * (count + more) * sizeof **array);
+    if (!larger)
+        return false;
+    memcpy(larger, *array, count * sizeof **array);
+    if (*array != on_stack)
+        tarn__free(*array);
+    *array = larger;
+    *capacity = 2 * (count + more);
     return true;
 }
 
-static bool add_slot(struct slots *slots, uint64_t slot)
+static bool reserve_slots(struct slots *slots, size_t more)
 {
-    return push(&slots->slots, &slots->count, &slots->capacity, slots->slots_on_stack, slot);
+    return reserve(&slots->slots, slots->count, more, &slots->capacity, slots->slots_on_stack);
 }
 
 static bool add_line(struct slots *slots, uint64_t number)
 {
-    return push(&slots->lines, &slots->line_count, &slots->line_capacity, slots->lines_on_stack,
-                number);
+    if (!reserve(&slots->lines, slots->line_count, 1, &slots->line_capacity, slots->lines_on_stack))
+        return false;
+    slots->lines[slots->line_count++] = number;
+    return true;
 }
 
 static bool gather(struct tarn__index *index, struct tarn__line *line, struct slots *slots)
 {
-    for (; line; line = tarn__line_next(index, line)) {
-        for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
+    for (;;) {
+        uint64_t last = load(&line->slots[LAST_SLOT]);
+
+        if (!reserve_slots(slots, TARN__LINE_SLOTS))
+            return false;
+        for (unsigned i = 0; i < LAST_SLOT; i++) { /* which are free, nobody can predict */
             uint64_t slot = load(&line->slots[i]);
 
-            if (tarn__slot_is_link(slot) ? !add_line(slots, tarn__link_line(slot))
-                                         : slot && !add_slot(slots, slot))
-                return false;
+            slots->slots[slots->count] = slot;
+            slots->count += slot != 0;
         }
+        if (!tarn__slot_is_link(last)) {
+            slots->slots[slots->count] = last;
+            slots->count += last != 0;
+            return true;
+        }
+        if (!add_line(slots, tarn__link_line(last)))
+            return false;
+        line = tarn__line_at(&index->overflow, tarn__link_line(last));
     }
-    return true;
 }
 
 /* Overflow lines that so many entries need. */
@@ -281,11 +278,12 @@ static void put_together(struct tarn__index *index, struct tarn__line *head, str
         bool linked = depth < needed;
 
         store(&line->slots[LAST_SLOT], linked ? make_link(slots->lines[depth], filter) : 0);
-        for (size_t i = begin; i < begin + TARN__LINE_SLOTS - linked; i++) {
-            store(&line->slots[i - begin], i < end ? slots->slots[i] : 0);
-            if (i < end)
-                filter |= filter_of(slots->slots[i], bits);
-        }
+        for (size_t i = begin; i < end; i++)
+            store(&line->slots[i - begin], slots->slots[i]);
+        for (size_t i = end; i < begin + TARN__LINE_SLOTS - linked; i++)
+            store(&line->slots[i - begin], 0);
+        for (size_t i = begin; depth && i < end; i++)
+            filter |= filter_of(slots->slots[i], bits);
         end = begin;
     }
     for (size_t i = needed; i < slots->line_count; i++)
@@ -313,30 +311,15 @@ void tarn__index_tidy(struct tarn__index *index, struct tarn__place *place)
  * Entries
  */
 
-/* Whether the slot that was seen leads to the key. */
-static bool seen_rightly(struct tarn__entry *entry, uint64_t hash,
-                         bool (*leads_to)(void *context, uint64_t location), void *context)
+void tarn__index_search(struct tarn__index *index, uint64_t hash,
+                        bool (*leads_to)(void *context, uint64_t location), void *context,
+                        struct tarn__entry *entry)
 {
-    if (!entry->slot)
-        return false;
-    entry->location = tarn__slot_candidate(load(entry->slot), hash);
-    return entry->location && leads_to(context, entry->location);
-}
+    struct tarn__line *line = entry->place.line;
 
-void tarn__index_find(struct tarn__index *index, uint64_t hash,
-                      bool (*leads_to)(void *context, uint64_t location), void *context,
-                      struct tarn__entry *entry)
-{
-    struct tarn__line *line;
-
-    if (!entry->place.line || !tarn__place_holds(index, hash, &entry->place))
-        (void)tarn__index_place(index, hash, &entry->place); /* the index is not empty */
-    else if (seen_rightly(entry, hash, leads_to, context))
-        return;
-    line = entry->place.line;
     for (; line; line = tarn__line_next_for(index, line, hash, entry->place.bits)) {
         entry->slot =
-            tarn__line_search(line, hash, entry->place.bits, leads_to, context, &entry->location);
+            tarn__line_search(line, hash, &entry->place, leads_to, context, &entry->location);
         if (entry->slot)
             return;
     }
@@ -367,37 +350,44 @@ static tarn_status extend(struct tarn__index *index, struct tarn__place *place,
     return TARN_OK;
 }
 
-/* The first slot of a bucket that holds a value; links on the way to it learn the hash. */
-static _Atomic uint64_t *find_value(struct tarn__index *index, struct tarn__place *place,
-                                    uint64_t hash, bool (*wanted)(uint64_t slot, uint64_t value),
-                                    uint64_t value, struct tarn__line **last)
+/* The first slot of a bucket that holds a value in its upper bits, those from shift on; links on
+ * the way to it learn the hash. */
+static inline __attribute__((always_inline)) _Atomic uint64_t *find_value(
+    struct tarn__index *index, struct tarn__place *place, uint64_t hash, unsigned shift,
+    uint64_t value, struct tarn__line **last)
 {
     struct tarn__line *line = place->line;
 
     for (;;) {
-        uint64_t slot = 0;
+        uint64_t slot = load(&line->slots[LAST_SLOT]);
+        bool linked = tarn__slot_is_link(slot);
+        unsigned found = (unsigned)(!linked && slot >> shift == value) << LAST_SLOT;
 
         *last = line;
-        for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {
-            slot = load(&line->slots[i]);
-            if (!tarn__slot_is_link(slot) && wanted(slot, value))
-                return &line->slots[i];
-        }
-        if (!tarn__slot_is_link(slot))
+#pragma GCC unroll 6 /* which one it is, nobody can predict */
+        for (unsigned i = 0; i < LAST_SLOT; i++)
+            found |= (unsigned)(load(&line->slots[i]) >> shift == value) << i;
+        if (found)
+            return &line->slots[__builtin_ctz(found)];
+        if (!linked)
             return NULL;
         store(&line->slots[LAST_SLOT], slot | tarn__link_filter_bit(hash, place->bits));
         line = tarn__line_at(&index->overflow, tarn__link_line(slot));
     }
 }
 
-static bool has_value(uint64_t slot, uint64_t value)
+static _Atomic uint64_t *find_free(struct tarn__index *index, struct tarn__place *place,
+                                   uint64_t hash, struct tarn__line **last)
 {
-    return slot == value;
+    return find_value(index, place, hash, 0, 0, last);
 }
 
-static bool has_location(uint64_t slot, uint64_t location)
+static _Atomic uint64_t *find_claimed(struct tarn__index *index, struct tarn__place *place,
+                                      uint64_t hash)
 {
-    return tarn__slot_location(slot) == location;
+    struct tarn__line *last;
+
+    return find_value(index, place, hash, 0, TARN__SLOT_CLAIMED, &last);
 }
 
 tarn_status tarn__index_claim(struct tarn__index *index, uint64_t hash, struct tarn__entry *entry)
@@ -406,7 +396,7 @@ tarn_status tarn__index_claim(struct tarn__index *index, uint64_t hash, struct t
     tarn_status status = TARN_OK;
 
     before_change(index, &entry->place);
-    entry->slot = find_value(index, &entry->place, hash, has_value, 0, &last);
+    entry->slot = find_free(index, &entry->place, hash, &last);
     if (!entry->slot)
         status = extend(index, &entry->place, last, hash, &entry->slot);
     if (!status)
@@ -416,22 +406,17 @@ tarn_status tarn__index_claim(struct tarn__index *index, uint64_t hash, struct t
 
 void tarn__index_unclaim(struct tarn__index *index, uint64_t hash, struct tarn__entry *entry)
 {
-    struct tarn__line *last;
-    _Atomic uint64_t *slot =
-        find_value(index, &entry->place, hash, has_value, TARN__SLOT_CLAIMED, &last);
-
-    store(slot, 0);
+    store(find_claimed(index, &entry->place, hash), 0);
     entry->slot = NULL;
 }
 
-void tarn__index_point(struct tarn__index *index, struct tarn__entry *entry, uint64_t hash,
-                       uint64_t location)
+void tarn__index_point(struct tarn__index *index, struct tarn__entry *entry, uint64_t location)
 {
     bool begun;
 
     before_change(index, &entry->place);
     begun = begin_change(entry->place.line);
-    store(entry->slot, location ? make_slot(hash, location, entry->place.bits) : 0);
+    store(entry->slot, location ? location << 24 | entry->place.mark : 0);
     end_change(entry->place.line, begun);
 }
 
@@ -440,9 +425,10 @@ void tarn__index_find_again(struct tarn__index *index, uint64_t hash, struct tar
     struct tarn__line *last;
 
     if (entry->location)
-        entry->slot = find_value(index, &entry->place, hash, has_location, entry->location, &last);
+        entry->slot =
+            find_value(index, &entry->place, hash, LOCATION_SHIFT, entry->location, &last);
     else
-        entry->slot = find_value(index, &entry->place, hash, has_value, TARN__SLOT_CLAIMED, &last);
+        entry->slot = find_claimed(index, &entry->place, hash);
     assert(entry->slot);
 }
 
@@ -470,24 +456,28 @@ void tarn__index_end_batch(struct tarn__entry *entry)
  * Growing
  */
 
-/* Decides for each slot by the bit whether it goes to the new bucket. */
-static bool divide_slots(struct tarn__index *index, const struct slots *all, uint32_t bit,
-                         struct slots *stay, struct slots *go)
+/* Moves the slots whose hash has the bit, which go to the new bucket. */
+static bool divide_slots(struct tarn__index *index, struct slots *stay, uint32_t bit,
+                         struct slots *go)
 {
-    for (size_t i = 0; i < all->count; i++) {
-        uint64_t slot = all->slots[i];
+    size_t count = stay->count;
+
+    if (!reserve_slots(go, count))
+        return false;
+    stay->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t slot = stay->slots[i];
         uint64_t hash;
 
         if (!slot_hash_bits(slot, bit, 1, &hash)) {
             hash = index->rehash(index->rehash_context, tarn__slot_location(slot));
             slot = make_slot(hash, tarn__slot_location(slot), bit + 1);
         }
-        if (!add_slot(((hash >> bit) & 1) ? go : stay, slot))
-            return false;
+        hash = (hash >> bit) & 1;
+        stay->slots[stay->count] = go->slots[go->count] = slot;
+        go->count += hash;
+        stay->count += !hash;
     }
-    for (size_t i = 0; i < all->line_count; i++)
-        if (!add_line(stay, all->lines[i]))
-            return false;
     return take_lines(index, go);
 }
 
@@ -520,18 +510,17 @@ static bool split(struct tarn__index *index, struct tarn__groups *groups, uint32
     uint64_t from = next_to_divide(groups, group);
     uint64_t to = (uint64_t)buckets << groups->bits | group;
     struct tarn__line *from_line = tarn__line_at(&index->buckets, from);
-    struct slots all, stay, go;
+    struct slots stay, go;
     bool done = false;
 
     __builtin_prefetch(from_line, 1);
     if (reserve_bucket(index, to))
         return false;
     __builtin_prefetch(tarn__line_at(&index->buckets, to), 1);
-    slots_init(&all);
     slots_init(&stay);
     slots_init(&go);
     bits += groups->bits;
-    if (gather(index, from_line, &all) && divide_slots(index, &all, bits, &stay, &go)) {
+    if (gather(index, from_line, &stay) && divide_slots(index, &stay, bits, &go)) {
         bool begun;
 
         before_change(index, &(struct tarn__place){.bucket = from, .line = from_line});
@@ -544,7 +533,6 @@ static bool split(struct tarn__index *index, struct tarn__groups *groups, uint32
     }
     for (size_t i = 0; i < go.line_count; i++)
         give_overflow(index, go.lines[i]);
-    slots_release(&all);
     slots_release(&stay);
     slots_release(&go);
     return done;
@@ -566,16 +554,13 @@ static uint32_t next_to_grow(const struct tarn__groups *groups, struct tarn__gro
     }
 }
 
-bool tarn__index_grow(struct tarn__index *index, struct tarn__growth *growth, uint64_t coming)
+bool tarn__index_grow_full(struct tarn__index *index, struct tarn__growth *growth, uint64_t coming)
 {
     struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_relaxed);
-    uint64_t wanted = 2 * (growth->keys + coming), room = KEYS_PER_2_BUCKETS * growth->buckets;
     uint32_t group;
 
-    if (__builtin_expect(wanted + 2 <= room, 1))
-        return false;
     group = next_to_grow(groups, growth);
-    if (wanted <= room) { /* the next key will be too many */
+    if (tarn__growth_room(growth, coming) >= 0) { /* the next key will be too many */
         __builtin_prefetch(tarn__line_at(&index->buckets, next_to_divide(groups, group)), 1);
         return false;
     }
@@ -584,11 +569,4 @@ bool tarn__index_grow(struct tarn__index *index, struct tarn__growth *growth, ui
     growth->group = groups->next[group];
     growth->buckets++;
     return true;
-}
-
-bool tarn__index_wants_groups(const struct tarn__index *index, const struct tarn__growth *growth)
-{
-    const struct tarn__groups *groups = atomic_load_explicit(&index->groups, memory_order_relaxed);
-
-    return groups->bits < TARN__GROUP_BITS_MAX && growth->row >= 3;
 }

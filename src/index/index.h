@@ -57,6 +57,7 @@
 /* How the hash space is divided; replaced as a whole, read without a lock. */
 struct tarn__groups {
     uint32_t bits;
+    uint32_t mask; /* of the bits of a hash that are its group */
     uint32_t shard_count;
     _Atomic uint32_t *buckets; /* of each group, at least 1 */
     uint32_t *keys;            /* of each group; under the lock of its shard */
@@ -95,6 +96,7 @@ struct tarn__place {
     uint32_t buckets;   /* that its group had */
     uint8_t group_bits; /* of how many groups */
     uint8_t bits;       /* that all hashes in the bucket share: its number is that long */
+    uint32_t mark;      /* what a new entry with this hash has in the low 24 bits of its slot */
 };
 
 tarn_status tarn__index_init(struct tarn__index *index, struct tarn__pages *pages,
@@ -133,7 +135,7 @@ struct tarn__groups *tarn__index_publish(struct tarn__index *index, struct tarn_
 
 static inline uint32_t tarn__group_of(const struct tarn__groups *groups, uint64_t hash)
 {
-    return (uint32_t)hash & ((1u << groups->bits) - 1);
+    return (uint32_t)hash & groups->mask;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -145,18 +147,15 @@ static inline void tarn__place_in(struct tarn__index *index, const struct tarn__
                                   uint64_t hash, uint32_t buckets, struct tarn__place *place)
 {
     uint32_t bits = 63 - (uint32_t)__builtin_clzll(2 * (uint64_t)buckets - 1);
-    uint64_t half = (UINT64_C(1) << bits) >> 1;
-    uint64_t in_group = (hash >> groups->bits) & ((UINT64_C(1) << bits) - 1);
-    uint64_t low = in_group & (half - 1);
+    uint64_t all = UINT64_C(1) << bits, low = (hash >> groups->bits) & ((all - 1) >> 1);
 
-    if (low + half >= buckets) { /* not split yet: it has both halves */
-        in_group = low;
-        bits--;
-    }
+    bits -= low + (all >> 1) >= buckets; /* not split yet: it has both halves */
+    bits += groups->bits;
     place->buckets = buckets;
     place->group_bits = (uint8_t)groups->bits;
-    place->bits = (uint8_t)(groups->bits + bits);
-    place->bucket = in_group << groups->bits | tarn__group_of(groups, hash);
+    place->bits = (uint8_t)bits;
+    place->mark = tarn__slot_mark(hash, tarn__window_for(bits));
+    place->bucket = hash & ((UINT64_C(1) << bits) - 1);
     place->line = tarn__line_at(&index->buckets, place->bucket);
 }
 
@@ -245,15 +244,16 @@ static inline bool tarn__index_unchanged(struct tarn__index *index, uint64_t has
 
 /* The slot of a line that has the key, or NULL. leads_to tells whether a location has it. */
 static inline __attribute__((always_inline)) _Atomic uint64_t *tarn__line_search(
-    struct tarn__line *line, uint64_t hash, uint32_t bits,
+    struct tarn__line *line, uint64_t hash, const struct tarn__place *place,
     bool (*leads_to)(void *context, uint64_t location), void *context, uint64_t *location)
 {
-    unsigned left = tarn__line_candidates(line, hash, bits);
+    unsigned left = tarn__line_candidates(line, hash, place->mark);
 
     for (; left; left &= left - 1) {
         _Atomic uint64_t *slot = &line->slots[__builtin_ctz(left)];
 
-        *location = tarn__slot_candidate(atomic_load_explicit(slot, memory_order_acquire), hash);
+        *location = tarn__slot_candidate(atomic_load_explicit(slot, memory_order_acquire), hash,
+                                         place->mark);
         if (*location && leads_to(context, *location))
             return slot;
     }
@@ -279,7 +279,7 @@ static inline __attribute__((always_inline)) enum tarn__found tarn__index_look(
     if (look->control & TARN__CONTROL_BATCH)
         return TARN__RETRY;
     for (; line; line = tarn__line_next_for(index, line, hash, look->place.bits))
-        if (tarn__line_search(line, hash, look->place.bits, leads_to, context, location))
+        if (tarn__line_search(line, hash, &look->place, leads_to, context, location))
             return TARN__FOUND;
     if ((look->control & 1) || !tarn__index_unchanged(index, hash, look))
         return TARN__RETRY;
@@ -292,6 +292,8 @@ struct tarn__sight {
     struct tarn__line *line; /* announced to the cache, to be looked at next; NULL: none */
     _Atomic uint64_t *slot;  /* likely the key's; NULL: none was seen yet */
     uint64_t location;       /* in it, else 0: if it turns out to be the key's, it is the answer */
+    uint64_t control;        /* of the bucket before its first line was looked at; odd: it was being
+                                changed, or not looked at */
 };
 
 /* Begins with the bucket. Inside, or under the lock, as the next. */
@@ -300,6 +302,7 @@ static inline void tarn__sight_begin(struct tarn__index *index, uint64_t hash,
 {
     sight->slot = NULL;
     sight->location = 0;
+    sight->control = 1;
     sight->place.line = NULL;
     if (tarn__index_place(index, hash, &sight->place))
         __builtin_prefetch(sight->place.line);
@@ -317,13 +320,14 @@ static inline bool tarn__sight_step(struct tarn__index *index, uint64_t hash,
     if (!line)
         return false;
     sight->line = NULL;
-    if (atomic_load_explicit(&sight->place.line->control, memory_order_acquire) &
-        TARN__CONTROL_BATCH)
+    if (line == sight->place.line)
+        sight->control = atomic_load_explicit(&line->control, memory_order_acquire);
+    if (sight->control & TARN__CONTROL_BATCH)
         return false;
-    for (left = tarn__line_candidates(line, hash, sight->place.bits); left; left &= left - 1) {
+    for (left = tarn__line_candidates(line, hash, sight->place.mark); left; left &= left - 1) {
         sight->slot = &line->slots[__builtin_ctz(left)];
-        sight->location =
-            tarn__slot_candidate(atomic_load_explicit(sight->slot, memory_order_acquire), hash);
+        sight->location = tarn__slot_candidate(
+            atomic_load_explicit(sight->slot, memory_order_acquire), hash, sight->place.mark);
         if (sight->location)
             return true;
     }
@@ -343,16 +347,48 @@ struct tarn__entry {
     struct tarn__place place;
     _Atomic uint64_t *slot; /* NULL: the key is not there and nothing was claimed for it */
     uint64_t location;      /* 0: not there */
+    uint64_t absent; /* not 0: the bucket's control word, with bit 0 set, when the key was seen not
+                        to be there */
 };
+
+/* An entry with all that was seen of it. */
+static inline struct tarn__entry tarn__entry_seen(const struct tarn__sight *sight)
+{
+    bool absent = !sight->slot && !sight->line && !(sight->control & 1);
+
+    return (struct tarn__entry){
+        .place = sight->place, .slot = sight->slot, .absent = absent ? sight->control | 1 : 0};
+}
+
+/* Searches the whole bucket at the entry's place for a key. */
+void tarn__index_search(struct tarn__index *index, uint64_t hash,
+                        bool (*leads_to)(void *context, uint64_t location), void *context,
+                        struct tarn__entry *entry);
 
 /*
  * Finds a key's entry. entry holds what was seen of it before, in the same index and perhaps
- * without the lock: the place, and the slot if one is likely the key's; where that is right,
- * nothing is searched. place.line is NULL if nothing was seen. The index is not empty.
+ * without the lock: the place, and the slot if one is likely the key's, or that there is none;
+ * where that is right, nothing is searched. place.line is NULL if nothing was seen. The index is
+ * not empty.
  */
-void tarn__index_find(struct tarn__index *index, uint64_t hash,
-                      bool (*leads_to)(void *context, uint64_t location), void *context,
-                      struct tarn__entry *entry);
+static inline void tarn__index_find(struct tarn__index *index, uint64_t hash,
+                                    bool (*leads_to)(void *context, uint64_t location),
+                                    void *context, struct tarn__entry *entry)
+{
+    entry->location = 0;
+    if (!entry->place.line || !tarn__place_holds(index, hash, &entry->place)) {
+        (void)tarn__index_place(index, hash, &entry->place); /* the index is not empty */
+    } else if (entry->slot) {
+        entry->location = tarn__slot_candidate(
+            atomic_load_explicit(entry->slot, memory_order_relaxed), hash, entry->place.mark);
+        if (entry->location && leads_to(context, entry->location))
+            return;
+    } else if (entry->absent ==
+               (atomic_load_explicit(&entry->place.line->control, memory_order_relaxed) | 1)) {
+        return; /* nothing has changed since it was seen to be absent */
+    }
+    tarn__index_search(index, hash, leads_to, context, entry);
+}
 
 /* Sets a slot aside for a key that is not there. Readers do not see it. TARN_NO_MEMORY, TARN_FULL.
  */
@@ -362,8 +398,7 @@ tarn_status tarn__index_claim(struct tarn__index *index, uint64_t hash, struct t
 void tarn__index_unclaim(struct tarn__index *index, uint64_t hash, struct tarn__entry *entry);
 
 /* Points an entry (found or claimed) to a location, or to nothing where location is 0. */
-void tarn__index_point(struct tarn__index *index, struct tarn__entry *entry, uint64_t hash,
-                       uint64_t location);
+void tarn__index_point(struct tarn__index *index, struct tarn__entry *entry, uint64_t location);
 
 /* Finds the slot of an entry that was found or claimed before other entries of the same bucket were
  * claimed, which may have moved it. Claims of one bucket are alike: use them in their order. */
@@ -377,10 +412,27 @@ void tarn__index_end_batch(struct tarn__entry *entry);
 /* Takes empty lines off a bucket from which entries were removed. */
 void tarn__index_tidy(struct tarn__index *index, struct tarn__place *place);
 
+/* Keys a bucket holds on average before another is added: 4.5. More would need less memory and lead
+ * more misses to a second line: docs/architecture.md has the curve. */
+#define TARN__KEYS_PER_2_BUCKETS 9
+
+/* How many more half keys the shard's groups have room for, besides those that are coming. */
+static inline int64_t tarn__growth_room(const struct tarn__growth *growth, uint64_t coming)
+{
+    return (int64_t)(TARN__KEYS_PER_2_BUCKETS * growth->buckets - 2 * (growth->keys + coming));
+}
+
 /* Grows the shard's groups by one bucket if they are full enough, or would be with so many more
  * keys. Without memory for it, buckets get longer instead. Entries found before are no longer valid
  * if it returns true. */
-bool tarn__index_grow(struct tarn__index *index, struct tarn__growth *growth, uint64_t coming);
+bool tarn__index_grow_full(struct tarn__index *index, struct tarn__growth *growth, uint64_t coming);
+
+static inline bool tarn__index_grow(struct tarn__index *index, struct tarn__growth *growth,
+                                    uint64_t coming)
+{
+    return __builtin_expect(tarn__growth_room(growth, coming) < 2, 0) &&
+           tarn__index_grow_full(index, growth, coming);
+}
 
 /* Whether the groups should be divided further: see tarn__groups_divide(). */
 bool tarn__index_wants_groups(const struct tarn__index *index, const struct tarn__growth *growth);

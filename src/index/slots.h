@@ -64,32 +64,43 @@ static inline uint32_t tarn__slot_mark(uint64_t hash, uint32_t window)
            ((uint32_t)(hash >> (TARN__WINDOW_STEP * (window - 1))) & TARN__SLOT_HASH_MASK);
 }
 
-/* The location in a slot if its key may have the hash, else 0. */
-static inline uint64_t tarn__slot_candidate(uint64_t slot, uint64_t hash)
+/* The location in a slot if its key may have the hash, else 0. mark is what it has in a new entry.
+ */
+static inline uint64_t tarn__slot_candidate(uint64_t slot, uint64_t hash, uint32_t mark)
 {
     uint32_t window = tarn__slot_window(slot);
 
+    if (__builtin_expect((slot & 0xffffff) == mark, 1))
+        return tarn__slot_location(slot);
     if (window == 0 || window == TARN__WINDOW_LINK ||
         tarn__slot_mark(hash, window) != (slot & 0xffffff))
         return 0;
     return tarn__slot_location(slot);
 }
 
-/* Which slots of a line, in a bucket whose number has so many bits, may have the hash: bit i stands
- * for slot i. What is read here counts as read with memory_order_acquire. */
+/* The window of entries that are one doubling older than a mark; the first has none before it. */
+static inline uint32_t tarn__elder_window(uint32_t mark)
+{
+    uint32_t window = mark >> TARN__SLOT_HASH_BITS;
+
+    return window - (window > 1);
+}
+
+/* Which slots of a line may have the hash, which has this mark in a new entry: bit i stands for
+ * slot i. What is read here counts as read with memory_order_acquire. */
 #if TARN__COMPARE_VECTORS
 
 /* The processor reads each aligned word at once, as the atomic words of a line need it, and keeps
  * the order of loads; the signal fence sees to it that the compiler does as well. */
-static inline unsigned tarn__line_candidates(struct tarn__line *line, uint64_t hash, uint32_t bits)
+static inline unsigned tarn__line_candidates(struct tarn__line *line, uint64_t hash, uint32_t young)
 {
     const __m128i *words = (const __m128i *)line;
     const __m128i mask = _mm_set1_epi32(0xffffff);
-    uint32_t window = tarn__window_for(bits);
-    __m128i young = _mm_set1_epi32((int)tarn__slot_mark(hash, window));
-    __m128i elder = _mm_set1_epi32((int)tarn__slot_mark(hash, window - (window > 1)));
+    uint32_t elder_window = tarn__elder_window(young);
+    __m128i youngs = _mm_set1_epi32((int)young);
+    __m128i elders = _mm_set1_epi32((int)tarn__slot_mark(hash, elder_window));
     __m128i begin = _mm_set1_epi32((1 << TARN__SLOT_HASH_BITS) - 1);
-    __m128i end = _mm_set1_epi32((int)((window - (window > 1)) << TARN__SLOT_HASH_BITS));
+    __m128i end = _mm_set1_epi32((int)(elder_window << TARN__SLOT_HASH_BITS));
     __m128i found[2];
 
     for (unsigned i = 0; i < 2; i++) {
@@ -98,9 +109,9 @@ static inline unsigned tarn__line_candidates(struct tarn__line *line, uint64_t h
         __m128i marks = _mm_castps_si128(_mm_shuffle_ps(one, two, _MM_SHUFFLE(2, 0, 2, 0)));
 
         marks = _mm_and_si128(marks, mask);
-        found[i] =
-            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi32(marks, young), _mm_cmpeq_epi32(marks, elder)),
-                         _mm_and_si128(_mm_cmpgt_epi32(marks, begin), _mm_cmpgt_epi32(end, marks)));
+        found[i] = _mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi32(marks, youngs), _mm_cmpeq_epi32(marks, elders)),
+            _mm_and_si128(_mm_cmpgt_epi32(marks, begin), _mm_cmpgt_epi32(end, marks)));
     }
     atomic_signal_fence(memory_order_acquire);
     found[0] = _mm_packs_epi32(found[0], found[1]);
@@ -110,12 +121,10 @@ static inline unsigned tarn__line_candidates(struct tarn__line *line, uint64_t h
 
 #else
 
-static inline unsigned tarn__line_candidates(struct tarn__line *line, uint64_t hash, uint32_t bits)
+static inline unsigned tarn__line_candidates(struct tarn__line *line, uint64_t hash, uint32_t young)
 {
-    uint32_t window = tarn__window_for(bits);
-    uint32_t young = tarn__slot_mark(hash, window);
-    uint32_t elder = tarn__slot_mark(hash, window - (window > 1));
-    uint32_t end = (window - (window > 1)) << TARN__SLOT_HASH_BITS;
+    uint32_t elder = tarn__slot_mark(hash, tarn__elder_window(young));
+    uint32_t end = tarn__elder_window(young) << TARN__SLOT_HASH_BITS;
     unsigned candidates = 0;
 
     for (unsigned i = 0; i < TARN__LINE_SLOTS; i++) {

@@ -25,8 +25,9 @@ static tarn_status add(tarn_namespace *ns, struct tarn__held *held, const struct
     status = tarn__index_claim(held->index, hash, &entry);
     if (status)
         return status;
-    tarn__index_point(held->index, &entry, hash, write->location);
-    tarn__count_writes(ns, held, hash, 0, 1, (int64_t)bytes);
+    tarn__index_point(held->index, &entry, write->location);
+    tarn__count_writes(held->groups, tarn__shard_of(ns, held->groups, hash), hash, 0, 1,
+                       (int64_t)bytes);
     return TARN_OK;
 }
 

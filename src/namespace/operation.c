@@ -138,17 +138,6 @@ void tarn__result_settle(struct tarn_result *result, const struct tarn_buf *buf)
  * Running
  */
 
-void tarn__count_writes(tarn_namespace *ns, const struct tarn__held *held, uint64_t hash,
-                        uint64_t writes, int keys, int64_t bytes)
-{
-    struct tarn__shard *shard = tarn__shard_of(ns, held->groups, hash);
-
-    shard->growth.keys += (uint64_t)(int64_t)keys;
-    held->groups->keys[tarn__group_of(held->groups, hash)] += (uint32_t)keys;
-    shard->bytes += bytes;
-    shard->writes += writes;
-}
-
 bool tarn__memory_is_short(tarn_status status)
 {
     return status == TARN_NO_MEMORY || status == TARN_FULL;
@@ -191,10 +180,10 @@ static tarn_status put_record(tarn_namespace *ns, struct tarn__held *held, uint6
         tarn__limits_return(ns, new_key, more_bytes);
         return status;
     }
-    tarn__index_point(held->index, entry, hash, write->location);
+    tarn__index_point(held->index, entry, write->location);
     if (bytes < old_bytes)
         tarn__limits_return(ns, 0, old_bytes - bytes);
-    tarn__count_writes(ns, held, hash, 1, new_key, (int64_t)(bytes - old_bytes));
+    tarn__count_writes(held->groups, held->shard, hash, 1, new_key, (int64_t)(bytes - old_bytes));
     return TARN_OK;
 }
 
@@ -206,9 +195,9 @@ static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, ui
 
     if (status)
         return status;
-    tarn__index_point(held->index, entry, hash, 0);
+    tarn__index_point(held->index, entry, 0);
     tarn__limits_return(ns, 1, old_bytes);
-    tarn__count_writes(ns, held, hash, 1, -1, -(int64_t)old_bytes);
+    tarn__count_writes(held->groups, held->shard, hash, 1, -1, -(int64_t)old_bytes);
     return TARN_OK;
 }
 
@@ -237,7 +226,7 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     const struct tarn__record *present;
     struct tarn__decision decision;
     struct tarn__write *write = &ahead->write;
-    struct tarn__entry entry = {.place = ahead->sight.place, .slot = ahead->sight.slot};
+    struct tarn__entry entry = tarn__entry_seen(&ahead->sight);
     uint64_t old_bytes = 0;
     tarn_status status = tarn__check_value_size(ns, operation->value.length);
 
@@ -292,6 +281,7 @@ static bool expect_write(const struct tarn__operation *operation, struct tarn__a
     ahead->clears = 0;
     ahead->sight.place.line = NULL;
     ahead->sight.slot = NULL;
+    ahead->sight.control = 1;
     ahead->write.removes = operation->kind == TARN__DELETE || operation->kind == TARN__CONSUME;
     return operation->kind != TARN__INCREMENT && operation->kind != TARN__GET;
 }
@@ -318,7 +308,7 @@ tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation
         status = run_locked(ns, &held, operation, hash, &ahead, sink, result);
         tarn__wait_begin(ns, held.position);
         *position = held.position;
-        if (!status && tarn__index_grow(held.index, &held.shard->growth, 0))
+        if (!status && !result->existed && tarn__index_grow(held.index, &held.shard->growth, 0))
             divide = tarn__index_wants_groups(held.index, &held.shard->growth);
         tarn__shard_unlock(&held);
     }

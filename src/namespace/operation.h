@@ -73,9 +73,17 @@ void tarn__result_settle(struct tarn_result *result, const struct tarn_buf *buf)
 /* Whether a write failed for lack of memory, so that what is retired may help. */
 bool tarn__memory_is_short(tarn_status status);
 
-/* Counts what was written to one key. Under the lock of its shard. */
-void tarn__count_writes(tarn_namespace *ns, const struct tarn__held *held, uint64_t hash,
-                        uint64_t writes, int keys, int64_t bytes);
+/* Counts what was written to one key, in groups and in its shard, whose lock is held. */
+static inline void tarn__count_writes(struct tarn__groups *groups, struct tarn__shard *shard,
+                                      uint64_t hash, uint64_t writes, int keys, int64_t bytes)
+{
+    if (keys) {
+        shard->growth.keys += (uint64_t)(int64_t)keys;
+        groups->keys[tarn__group_of(groups, hash)] += (uint32_t)keys;
+    }
+    shard->bytes += bytes;
+    shard->writes += writes;
+}
 
 /* A search for a key in the index of a namespace: context of tarn__leads_to_key(). */
 struct tarn__key_search {

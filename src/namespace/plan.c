@@ -20,6 +20,7 @@
 /* One key of the batch: what is there, and what the operations so far have made of it. */
 struct target {
     uint64_t hash;
+    struct tarn__shard *shard;
     struct tarn__entry entry;
     struct tarn__record old; /* where entry.location is not 0 */
     struct tarn__record now;
@@ -89,6 +90,7 @@ static struct target *target_for(struct plan *plan, uint64_t hash, struct tarn_s
             target = &plan->targets[plan->target_count++];
             *entry = (uint32_t)plan->target_count;
             target->hash = hash;
+            target->shard = tarn__shard_of(plan->ns, plan->held.groups, hash);
             target->now.key = key;
             target->changes = 0;
             return target;
@@ -116,8 +118,7 @@ static void find_targets(struct plan *plan, struct target *targets, size_t count
         struct tarn__key_search search = {
             .ns = plan->ns, .key = targets[i].now.key, .damaged = false};
 
-        targets[i].entry.place = sights[i].place;
-        targets[i].entry.slot = sights[i].slot;
+        targets[i].entry = tarn__entry_seen(&sights[i]);
         tarn__index_find(index, targets[i].hash, tarn__leads_to_key, &search, &targets[i].entry);
         targets[i].old = search.record;
         if (!targets[i].entry.location && search.damaged)
@@ -264,10 +265,9 @@ static void grow_first(struct plan *plan)
         return;
     for (size_t i = 0; i < plan->target_count; i++)
         if (is_new(&plan->targets[i]))
-            tarn__shard_of(plan->ns, plan->held.groups, plan->targets[i].hash)->coming++;
+            plan->targets[i].shard->coming++;
     for (size_t i = 0; i < plan->target_count; i++) {
-        struct tarn__shard *shard =
-            tarn__shard_of(plan->ns, plan->held.groups, plan->targets[i].hash);
+        struct tarn__shard *shard = plan->targets[i].shard;
 
         while (tarn__index_grow(index, &shard->growth, shard->coming))
             grown = true;
@@ -333,8 +333,7 @@ static tarn_status claim_and_append(struct plan *plan)
 static void reclaim(struct plan *plan)
 {
     for (size_t i = 0; i < plan->target_count; i++)
-        tarn__shard_flush(plan->ns,
-                          tarn__shard_of(plan->ns, plan->held.groups, plan->targets[i].hash));
+        tarn__shard_flush(plan->ns, plan->targets[i].shard);
     plan->ns->engine->reclaim(plan->ns->engine_state);
 }
 
@@ -357,7 +356,7 @@ static void point_all(struct plan *plan)
             continue;
         if (plan->claims) /* which may have moved it */
             tarn__index_find_again(plan->held.index, target->hash, &target->entry);
-        tarn__index_point(plan->held.index, &target->entry, target->hash, write->location);
+        tarn__index_point(plan->held.index, &target->entry, write->location);
         write++;
     }
     for (size_t i = 0; several && i < plan->target_count; i++)
@@ -378,7 +377,8 @@ static void account(struct plan *plan)
             bytes -= (int64_t)bytes_of(&target->old);
         if (target->present)
             bytes += (int64_t)bytes_of(&target->now);
-        tarn__count_writes(plan->ns, &plan->held, target->hash, target->changes, keys, bytes);
+        tarn__count_writes(plan->held.groups, target->shard, target->hash, target->changes, keys,
+                           bytes);
     }
     tarn__limits_return(plan->ns, plan->keys_credit, plan->bytes_credit);
 }
@@ -391,8 +391,7 @@ static void clean_up(struct plan *plan)
         struct target *target = &plan->targets[i];
 
         if (target->changes && target->entry.location) {
-            tarn__shard_retire(ns, tarn__shard_of(ns, plan->held.groups, target->hash),
-                               target->entry.location, target->old.info.sequence,
+            tarn__shard_retire(ns, target->shard, target->entry.location, target->old.info.sequence,
                                bytes_of(&target->old));
             if (!target->present)
                 tarn__index_tidy(plan->held.index, &target->entry.place);
@@ -406,8 +405,7 @@ static bool grow_after(struct plan *plan)
     bool divide = false;
 
     for (size_t i = 0; i < plan->target_count; i++) {
-        struct tarn__shard *shard =
-            tarn__shard_of(plan->ns, plan->held.groups, plan->targets[i].hash);
+        struct tarn__shard *shard = plan->targets[i].shard;
 
         if (is_new(&plan->targets[i]) && tarn__index_grow(plan->held.index, &shard->growth, 0))
             divide = tarn__index_wants_groups(plan->held.index, &shard->growth);

@@ -16,8 +16,9 @@ static void wait_outside(tarn_namespace *ns, struct tarn__reading *reading, unsi
     tarn__read_enter(ns, reading);
 }
 
-tarn_status tarn__read_find(tarn_namespace *ns, uint64_t hash, struct tarn__key_search *search,
-                            struct tarn__reading *reading, uint64_t *location)
+tarn_status tarn__read_find_waiting(tarn_namespace *ns, uint64_t hash,
+                                    struct tarn__key_search *search, struct tarn__reading *reading,
+                                    uint64_t *location)
 {
     unsigned looks = 0;
 
@@ -38,37 +39,24 @@ tarn_status tarn__read_find(tarn_namespace *ns, uint64_t hash, struct tarn__key_
     }
 }
 
-tarn_status tarn__read_append(struct tarn_buf *buf, size_t at, struct tarn_slice slice)
+tarn_status tarn__read_copy_outside(tarn_namespace *ns, struct tarn__reading *reading,
+                                    const struct tarn__record *record, uint64_t location,
+                                    struct tarn_buf *value, size_t at)
 {
-    if (tarn__buf_reserve(buf, at + slice.length))
-        return TARN_NO_MEMORY;
-    if (slice.length)
-        memcpy((char *)buf->data + at, slice.data, slice.length);
-    return TARN_OK;
-}
+    bool outside = tarn__copy_outside_begin(ns);
+    tarn_status status;
 
-/* Copies a value that was found, to byte at of the buffer, and leaves the section. */
-tarn_status tarn__read_copy_and_leave(tarn_namespace *ns, struct tarn__reading *reading,
-                                      const struct tarn__record *record, uint64_t location,
-                                      struct tarn_buf *value, size_t at)
-{
-    tarn_status status = tarn__verify(ns, location);
-
-    if (__builtin_expect(status != TARN_OK, 0)) {
+    if (outside) {
+        ns->engine->pin(ns->engine_state, location);
         tarn__epoch_leave(reading->section);
-        return status;
     }
-    if (__builtin_expect(record->value.length <= TARN__COPY_INSIDE_MAX, 1) ||
-        !tarn__copy_outside_begin(ns)) {
-        status = tarn__read_append(value, at, record->value);
-        tarn__epoch_leave(reading->section);
-        return status;
-    }
-    ns->engine->pin(ns->engine_state, location);
-    tarn__epoch_leave(reading->section);
     status = tarn__read_append(value, at, record->value);
-    ns->engine->unpin(ns->engine_state, location);
-    tarn__copy_outside_end(ns);
+    if (outside) {
+        ns->engine->unpin(ns->engine_state, location);
+        tarn__copy_outside_end(ns);
+    } else {
+        tarn__epoch_leave(reading->section);
+    }
     return status;
 }
 

@@ -67,7 +67,7 @@ static void begin_key(struct group *group, size_t i)
 }
 
 /* Announces what comes next: the record, or another line of the bucket. */
-static void step_key(struct group *group, size_t i)
+static inline __attribute__((always_inline)) void step_key(struct group *group, size_t i)
 {
     if (!group->reading.left)
         tarn__look_ahead(group->ns, group->index, group->hashes[i], &group->sights[i]);

@@ -37,7 +37,7 @@ static uint64_t bytes_of(const struct tarn__record *record)
 }
 
 /* Enters one record. */
-static tarn_status enter(struct replay *replay, struct tarn__held *held,
+static tarn_status enter(struct replay *replay, struct tarn__held *held, struct tarn__shard *shard,
                          const struct arrival *arrival, const struct tarn__sight *sight)
 {
     tarn_namespace *ns = replay->ns;
@@ -54,15 +54,16 @@ static tarn_status enter(struct replay *replay, struct tarn__held *held,
     if (!new_key && search.record.info.sequence > arrival->sequence)
         return TARN_OK;
     if (!new_key) {
-        tarn__count_writes(ns, held, arrival->hash, 0, 0, -(int64_t)bytes_of(&search.record));
+        tarn__count_writes(held->groups, shard, arrival->hash, 0, 0,
+                           -(int64_t)bytes_of(&search.record));
         ns->engine->retire(ns->engine_state, &entry.location, 1, 0);
     } else {
         status = tarn__index_claim(held->index, arrival->hash, &entry);
     }
     if (status)
         return status;
-    tarn__index_point(held->index, &entry, arrival->hash, arrival->location);
-    tarn__count_writes(ns, held, arrival->hash, 0, new_key, (int64_t)bytes);
+    tarn__index_point(held->index, &entry, arrival->location);
+    tarn__count_writes(held->groups, shard, arrival->hash, 0, new_key, (int64_t)bytes);
     return TARN_OK;
 }
 
@@ -77,7 +78,7 @@ static tarn_status enter_group(struct replay *replay, struct tarn__held *held, b
         uint64_t hash = replay->group[i].hash;
         struct tarn__shard *shard = tarn__shard_of(replay->ns, held->groups, hash);
 
-        status = enter(replay, held, &replay->group[i], &sights[i]);
+        status = enter(replay, held, shard, &replay->group[i], &sights[i]);
         if (!status && tarn__index_grow(held->index, &shard->growth, 0))
             *divide = tarn__index_wants_groups(held->index, &shard->growth);
     }
@@ -128,8 +129,8 @@ static void take_out(tarn_namespace *ns, struct tarn__held *held, uint64_t hash,
     tarn__index_find(held->index, hash, tarn__leads_to_key, &search, &entry);
     if (!entry.location || search.record.info.sequence > removed->info.sequence)
         return;
-    tarn__index_point(held->index, &entry, hash, 0);
-    tarn__count_writes(ns, held, hash, 0, -1, -(int64_t)bytes_of(&search.record));
+    tarn__index_point(held->index, &entry, 0);
+    tarn__count_writes(held->groups, held->shard, hash, 0, -1, -(int64_t)bytes_of(&search.record));
     ns->engine->retire(ns->engine_state, &entry.location, 1, 0);
     tarn__index_tidy(held->index, &entry.place);
 }

@@ -367,6 +367,12 @@ void tarn__shard_flush(tarn_namespace *ns, struct tarn__shard *shard)
     retired->count = retired->bytes = 0;
 }
 
+static __attribute__((noinline)) void retire_one(tarn_namespace *ns, uint64_t location,
+                                                 size_t bytes)
+{
+    ns->engine->retire(ns->engine_state, &location, 1, bytes);
+}
+
 void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t location,
                         uint64_t sequence, size_t bytes)
 {
@@ -374,18 +380,17 @@ void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t 
 
     if (__builtin_expect(ns->cut != NULL, 0) && tarn__cut_keeps(ns->cut, location, sequence))
         return;
-
-    if (!retired)
+    if (__builtin_expect(!retired, 0))
         retired = shard->retired = tarn__allocate_zeroed(sizeof *retired);
-    if (!retired) {
-        ns->engine->retire(ns->engine_state, &location, 1, bytes);
+    if (__builtin_expect(!retired, 0)) {
+        retire_one(ns, location, bytes);
         return;
     }
     retired->locations[retired->count++] = location;
     retired->bytes += bytes;
     if (retired->count == sizeof retired->locations / sizeof retired->locations[0] ||
-        retired->bytes >=
-            RETIRED_BYTES_MAX / atomic_load_explicit(&ns->shard_count, memory_order_relaxed))
+        retired->bytes * atomic_load_explicit(&ns->shard_count, memory_order_relaxed) >=
+            RETIRED_BYTES_MAX)
         tarn__shard_flush(ns, shard);
 }
 

@@ -108,7 +108,7 @@ void index_table_set(struct index_table *table, uint64_t key, uint64_t version)
         expect_ok(tarn__index_claim(&table->index, hash, &entry));
         count(table, hash, 1);
     }
-    tarn__index_point(&table->index, &entry, hash, index_table_location(key, version));
+    tarn__index_point(&table->index, &entry, index_table_location(key, version));
     if (is_new)
         grow(table, hash);
 }
@@ -120,7 +120,7 @@ void index_table_remove(struct index_table *table, uint64_t key)
 
     index_table_entry(table, key, &entry);
     expect_that(entry.location != 0);
-    tarn__index_point(&table->index, &entry, hash, 0);
+    tarn__index_point(&table->index, &entry, 0);
     count(table, hash, -1);
     tarn__index_tidy(&table->index, &entry.place);
 }

@@ -222,16 +222,19 @@ static void memory_retire(void *state, const uint64_t *locations, size_t count, 
 
     assert(stripe); /* the records came from one */
     lock(engine, stripe);
-    for (size_t i = 0; i < count; i++) {
-        struct bag *open;
+    for (size_t done = 0, some; done < count; done += some) {
+        struct bag *open = &stripe->bags[stripe->open % BAGS];
 
-        open = &stripe->bags[stripe->open % BAGS];
         if (bag_is_full(open)) {
             make_room(engine, stripe);
             open = &stripe->bags[stripe->open % BAGS];
         }
-        open->locations[open->count++] = locations[i];
-        open->bytes += bytes / count;
+        some = open->bytes + bytes > BAG_BYTES_MAX ? 1 : BAG_RECORDS - open->count;
+        if (some > count - done)
+            some = count - done;
+        memcpy(&open->locations[open->count], &locations[done], some * sizeof locations[0]);
+        open->count += (uint32_t)some;
+        open->bytes += bytes / count * some;
     }
     unlock(stripe);
 }
@@ -292,8 +295,7 @@ static tarn_status memory_open(struct tarn__environment *environment,
 
 /* Before there is a new page, those with room in the other stripes are used up: else the holes that
  * one thread's records leave would never be filled by another's. */
-static __attribute__((noinline)) void borrow_page(struct memory_engine *engine,
-                                                  struct stripe *stripe, size_t bytes)
+static void borrow_page(struct memory_engine *engine, struct stripe *stripe, size_t bytes)
 {
     bool found = false;
 
@@ -307,16 +309,26 @@ static __attribute__((noinline)) void borrow_page(struct memory_engine *engine,
     }
 }
 
+static __attribute__((noinline)) tarn_status take_after_borrowing(struct memory_engine *engine,
+                                                                  struct stripe *stripe,
+                                                                  size_t bytes, uint64_t *location,
+                                                                  void **address)
+{
+    borrow_page(engine, stripe, bytes);
+    return tarn__slab_take(&stripe->slab, bytes, location, address);
+}
+
 /* Takes the memory for a record; the stripe is locked. What is written there need not be. */
-static tarn_status take_memory(struct memory_engine *engine, struct stripe *stripe,
-                               struct tarn__write *write, void **address)
+static inline tarn_status take_memory(struct memory_engine *engine, struct stripe *stripe,
+                                      struct tarn__write *write, void **address)
 {
     const struct tarn__record *record = &write->record;
     size_t bytes = tarn__record_bytes(record->key.length, record->value.length);
 
-    if (!tarn__slab_has_room(&stripe->slab, bytes))
-        borrow_page(engine, stripe, bytes);
-    return tarn__slab_take(&stripe->slab, bytes, &write->location, address);
+    *address = tarn__slab_take_free(&stripe->slab, bytes, &write->location);
+    if (__builtin_expect(*address != NULL, 1))
+        return TARN_OK;
+    return take_after_borrowing(engine, stripe, bytes, &write->location, address);
 }
 
 static void memory_prepare(void *state, struct tarn__write *write)

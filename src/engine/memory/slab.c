@@ -22,24 +22,35 @@
 #define PAGE_BYTES_USUAL ((size_t)64 * 1024)
 #define OBJECTS_MIN      8 /* of a page that is shared */
 
-static uint16_t class_of(size_t bytes, size_t *object_bytes)
+static __attribute__((noinline)) uint16_t coarse_class_of(size_t bytes)
 {
     unsigned doubling;
     size_t step, steps;
 
-    if (bytes <= FINE_BYTES_MAX) {
-        *object_bytes = (bytes + 7) & ~(size_t)7;
-        return (uint16_t)(*object_bytes / 8 - 1);
-    }
-    if (bytes > SLAB_BYTES_MAX) {
-        *object_bytes = bytes;
+    if (bytes > SLAB_BYTES_MAX)
         return CLASS_LARGE;
-    }
     doubling = 63 - (unsigned)__builtin_clzll(bytes - 1); /* 2^doubling < bytes <= 2^(doubling+1) */
     step = ((size_t)1 << doubling) / STEPS;
     steps = (bytes - ((size_t)1 << doubling) + step - 1) / step;
-    *object_bytes = ((size_t)1 << doubling) + steps * step;
     return (uint16_t)(FINE_CLASSES + (doubling - 11) * STEPS + steps - 1);
+}
+
+static inline uint16_t class_of(size_t bytes)
+{
+    return __builtin_expect(bytes <= FINE_BYTES_MAX, 1) ? (uint16_t)((bytes + 7) / 8 - 1)
+                                                        : coarse_class_of(bytes);
+}
+
+/* Of the objects of a class, in which one of so many bytes belongs. */
+static size_t object_bytes_of(uint16_t class, size_t bytes)
+{
+    unsigned coarse = class - FINE_CLASSES;
+
+    if (class == CLASS_LARGE)
+        return bytes;
+    if (class < FINE_CLASSES)
+        return ((size_t) class + 1) * 8;
+    return ((size_t)FINE_BYTES_MAX << coarse / STEPS) / STEPS * (STEPS + coarse % STEPS + 1);
 }
 
 static size_t page_bytes_for(const struct tarn__slab *slab, uint16_t class, size_t object_bytes)
@@ -138,9 +149,10 @@ static uint64_t bytes_of(const struct tarn__slab_page *page)
     return page->block_bytes + descriptor_bytes(page->object_count);
 }
 
-static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t object_bytes,
-                             struct tarn__slab_page **out)
+static tarn_status make_page(struct tarn__slab *slab, size_t wanted)
 {
+    uint16_t class = class_of(wanted);
+    size_t object_bytes = object_bytes_of(class, wanted);
     size_t bytes = page_bytes_for(slab, class, object_bytes);
     size_t count = class == CLASS_LARGE ? 1 : bytes / object_bytes;
     struct tarn__slab_page *page = tarn__allocate_zeroed(descriptor_bytes(count));
@@ -167,7 +179,6 @@ static tarn_status make_page(struct tarn__slab *slab, uint16_t class, size_t obj
         page->bits[i / 64] |= (uint64_t)1 << (i % 64);
     join(slab, page);
     atomic_fetch_add_explicit(slab->memory_bytes, bytes_of(page), memory_order_relaxed);
-    *out = page;
     return TARN_OK;
 }
 
@@ -179,17 +190,9 @@ static void free_page(struct tarn__slab_page *page)
     tarn__free(page);
 }
 
-bool tarn__slab_has_room(const struct tarn__slab *slab, size_t bytes)
-{
-    size_t object_bytes;
-
-    return slab->partial[class_of(bytes, &object_bytes)] != NULL;
-}
-
 bool tarn__slab_move_page(struct tarn__slab *from, struct tarn__slab *to, size_t bytes)
 {
-    size_t object_bytes;
-    struct tarn__slab_page *page = from->partial[class_of(bytes, &object_bytes)];
+    struct tarn__slab_page *page = from->partial[class_of(bytes)];
 
     if (!page)
         return false;
@@ -227,44 +230,46 @@ static void *object_at(const struct tarn__slab_page *page, uint32_t object)
     return (char *)page->base + (size_t)object * page->object_units * 8;
 }
 
-/* Asks for the memory that is likely to be taken next, to be written: a fresh page is in no cache.
- */
-static void announce_next(const struct tarn__slab_page *page, uint32_t word)
+void *tarn__slab_take_free(struct tarn__slab *slab, size_t bytes, uint64_t *location)
 {
-    const char *next;
+    struct tarn__slab_page *page = slab->partial[class_of(bytes)];
+    uint32_t word, object;
+    uint64_t left;
 
-    if (!page->bits[word])
-        return;
-    next = object_at(page, word * 64 + (uint32_t)__builtin_ctzll(page->bits[word]));
-    __builtin_prefetch(next, 1);
-    __builtin_prefetch(next + 64, 1);
+    if (!page)
+        return NULL;
+    word = page->first_word;
+    while (!page->bits[word])
+        word++;
+    page->first_word = word;
+    left = page->bits[word];
+    object = word * 64 + (uint32_t)__builtin_ctzll(left);
+    page->bits[word] = left &= left - 1;
+    if (--page->free_count == 0)
+        list_remove(page);
+    *location = page->location + (uint64_t)object * page->object_units;
+    if (left) { /* a fresh page is in no cache: what is likely to be taken next is asked for */
+        const char *next = object_at(page, word * 64 + (uint32_t)__builtin_ctzll(left));
+
+        __builtin_prefetch(next, 1);
+        __builtin_prefetch(next + 64, 1);
+    }
+    return object_at(page, object);
 }
 
 tarn_status tarn__slab_take(struct tarn__slab *slab, size_t bytes, uint64_t *location,
                             void **address)
 {
-    size_t object_bytes;
-    uint16_t class = class_of(bytes, &object_bytes);
-    struct tarn__slab_page *page = class == CLASS_LARGE ? NULL : slab->partial[class];
-    uint32_t word, object;
+    tarn_status status;
+    void *taken = tarn__slab_take_free(slab, bytes, location);
 
-    if (!page) {
-        tarn_status status = make_page(slab, class, object_bytes, &page);
-
+    if (!taken) {
+        status = make_page(slab, bytes);
         if (status)
             return status;
+        taken = tarn__slab_take_free(slab, bytes, location);
     }
-    word = page->first_word;
-    while (!page->bits[word])
-        word++;
-    page->first_word = word;
-    object = word * 64 + (uint32_t)__builtin_ctzll(page->bits[word]);
-    page->bits[word] &= page->bits[word] - 1;
-    if (--page->free_count == 0)
-        list_remove(page);
-    *location = page->location + (uint64_t)object * page->object_units;
-    *address = object_at(page, object);
-    announce_next(page, word);
+    *address = taken;
     return TARN_OK;
 }
 
@@ -276,6 +281,7 @@ static void set_free(struct tarn__slab_page *page, uint32_t word, uint64_t bits,
         page->first_word = word;
 }
 
+/* For a page that was full, or is empty now. */
 static void after_free(struct tarn__slab_page *page)
 {
     bool only_one = slab_of(page)->page_count[page->class] == 1;
@@ -305,7 +311,8 @@ void tarn__slab_give(struct tarn__slab_page *page, uint64_t location)
         return;
     }
     set_free(page, object / 64, bit, 1);
-    after_free(page);
+    if (!page->listed || page->free_count == page->object_count)
+        after_free(page);
 }
 
 void tarn__slab_trim(struct tarn__slab *slab)

@@ -51,12 +51,12 @@ struct tarn__slab {
     uint32_t detached_pinned; /* released pages that a pin still holds */
 };
 
-/* TARN_NO_MEMORY, TARN_FULL. */
+/* Takes an object from the pages that there are; NULL: none of them has one. */
+void *tarn__slab_take_free(struct tarn__slab *slab, size_t bytes, uint64_t *location);
+
+/* The same, with a new page if there has to be one. TARN_NO_MEMORY, TARN_FULL. */
 tarn_status tarn__slab_take(struct tarn__slab *slab, size_t bytes, uint64_t *location,
                             void **address);
-
-/* Whether an object can be taken without a new page. */
-bool tarn__slab_has_room(const struct tarn__slab *slab, size_t bytes);
 
 /* Moves a page with room for an object from one slab to another, both locked. false: it has none.
  */
