@@ -2,9 +2,11 @@
 #include "base/granules.h"
 #include "base/status.h"
 
+#include <string.h>
+
 tarn_status tarn__granules_init(struct tarn__granules *granules)
 {
-    *granules = (struct tarn__granules){0};
+    memset(granules, 0, sizeof *granules);
     if (pthread_mutex_init(&granules->lock, NULL) != 0)
         return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
     return TARN_OK;

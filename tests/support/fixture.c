@@ -211,6 +211,13 @@ uint64_t environment_number(const char *name, uint64_t fallback)
     return value && *value ? strtoull(value, NULL, 0) : fallback;
 }
 
+uint64_t repeated(uint64_t number)
+{
+    uint64_t part = number * environment_number("TARN_REPEAT_PERCENT", 100) / 100;
+
+    return part ? part : 1;
+}
+
 void fixture_expect_status(tarn_status wanted, tarn_status got, const char *what, const char *file,
                            int line)
 {
