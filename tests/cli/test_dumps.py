@@ -256,7 +256,8 @@ class Malformed(Case):
                     place = self.random.randrange(len(line))
                     piece = self.random.choice((b"", b'"', b"\\", b"{", b"}", b":", b",", b"0",
                                                 b"9", b"-", b"=", b"A", b"\t", b" ", b"u", b"\xff",
-                                                b"\0", b"x", line[:place], self.random.randbytes(1)))
+                                                b"\0", b"x", line[:place],
+                                                self.random.randbytes(1)))
                     line[place:place + self.random.randrange(2)] = piece
                 line = bytes(line).replace(b"\n", b"")
                 wanted = read(line)
