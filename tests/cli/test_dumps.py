@@ -116,11 +116,11 @@ class Dumps(Case):
                       f"{str(wanted.get(keys[0]))[:60]}")
 
     def test_round_trip(self):
-        records = self.records_at_random(3000)
+        records = self.records_at_random(1500)
         lines = [json.dumps(json_line(key, value), ensure_ascii=self.random.random() < 0.5)
                  for key, value in records.items()]
         self.tarn("-d", "a", "load", "-", given="".join(line + "\n" for line in lines).encode())
-        self.assertIn("stored 3000 records", self.messages)
+        self.assertIn("stored 1500 records", self.messages)
         self.same(self.loaded("a"), records)
         tsv = self.tarn("-d", "a", "dump", "--format", "tsv")
         tsv.decode()
@@ -250,7 +250,7 @@ class Malformed(Case):
         self.tarn("ns", "create", "default", "--engine", "memory")
         for name, read in (("jsonl", read_json), ("tsv", read_tsv)):
             taken = 0
-            for _ in range(120):
+            for _ in range(70):
                 line = bytearray(self.random.choice(starts[name]))
                 for _ in range(self.random.randrange(4)):
                     place = self.random.randrange(len(line))
@@ -266,7 +266,7 @@ class Malformed(Case):
                                  f"TARN_SEED={SEED}: {line} as {wanted}: {done}")
                 self.assertIn(done.returncode, (DONE, USAGE))
                 taken += wanted is not None
-            self.assertGreater(taken, 10)
+            self.assertGreater(taken, 3)
 
 
 class Files(Case):
@@ -301,9 +301,9 @@ class Files(Case):
 class Kills(Case):
     def test_kill(self):
         """A load that is killed has stored the first so many records, in whole batches."""
-        lines = b"".join(b"%d\t%s\n" % (i, b"v" * 100) for i in range(200000))
+        lines = b"".join(b"%d\t%s\n" % (i, b"v" * 100) for i in range(100000))
         path = self.write("lines", lines)
-        for number in range(4):
+        for number in range(3):
             store = f"s{number}"
             process = subprocess.Popen([TARN, "-d", store, "load", "--format", "tsv", path],
                                        cwd=self.folder, stderr=subprocess.DEVNULL,
@@ -319,9 +319,9 @@ class Kills(Case):
             self.assertEqual(done.returncode, DONE, done)
             keys = sorted(map(int, done.stdout.split()))
             self.assertEqual(keys, list(range(len(keys))), store)
-            self.assertTrue(len(keys) % 8192 == 0 or len(keys) == 200000, len(keys))
+            self.assertTrue(len(keys) % 8192 == 0 or len(keys) == 100000, len(keys))
             self.tarn("-d", store, "load", "--format", "tsv", path)
-            self.assertEqual(self.tarn("-d", store, "count"), b"200000\n")
+            self.assertEqual(self.tarn("-d", store, "count"), b"100000\n")
 
 
 if __name__ == "__main__":
