@@ -108,8 +108,7 @@ static const char *advice(tarn_status status)
     case TARN_STORE_LOCKED:
         return "wait until the process that has it open has ended, or give --wait SECONDS";
     case TARN_CORRUPT:
-        return "`tarn check` lists what is damaged; `tarn salvage` brings what is whole into "
-               "another store";
+        return "keep a copy of the folder as it is, then put the file back from one that is whole";
     case TARN_UNSUPPORTED_VERSION:
         return "use the version that wrote it, or a later one";
     case TARN_VALUE_TOO_LARGE:
