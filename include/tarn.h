@@ -182,7 +182,8 @@ typedef struct tarn_namespace tarn_namespace;
 
 /* What of its snapshots a store in a directory has in memory at first. */
 enum tarn_load {
-    /* Each namespace from the snapshot with the highest sequence that holds it; one that no
+    /* Of those on TARN_ENGINE_MEMORY, as of all of these, for the others are in their own files:
+     * each namespace from the snapshot with the highest sequence that holds it; one that no
      * snapshot holds is empty. A snapshot that is damaged fails the open. All that was saved comes
      * back: where a limit was lowered since, nothing can be added before enough is deleted. A
      * namespace that was dropped and made or loaded again is another one, to be saved anew. */
@@ -203,6 +204,12 @@ enum tarn_event_kind {
     TARN_EVENT_SNAPSHOT_PASSED_OVER = 1,
     TARN_EVENT_AUTOSAVE_DONE = 2,
     TARN_EVENT_AUTOSAVE_FAILED = 3,
+    /* A crash had cut the log of this namespace: what was not whole at its end was discarded, bytes
+     * of it in whole writes, none of which was known to be durable. */
+    TARN_EVENT_LOG_CUT = 4,
+    /* A sync that nobody waited for has failed: what was written to this namespace may be lost when
+     * power is, and it may only be read until the store is opened anew. */
+    TARN_EVENT_SYNC_FAILED = 5,
 };
 
 /* What happened that nobody waits for. All of it is valid during the call. */
@@ -212,6 +219,7 @@ struct tarn_event {
     const struct tarn_error *error;   /* the detail */
     struct tarn_slice namespace_name; /* empty: the whole store */
     struct tarn_slice snapshot;       /* its name, where one is concerned */
+    uint64_t bytes;                   /* of TARN_EVENT_LOG_CUT */
 };
 
 struct tarn_autosave_options; /* see "Autosave" */
@@ -243,12 +251,12 @@ struct tarn_options {
  * dir is NULL: a store in memory, of which nothing remains after tarn_close().
  *
  * Otherwise dir is a path: the store lives there, and is made if nothing is there (the folder
- * around it must exist) or the folder is empty. Files have mode 0600, folders 0700. What is in the
- * namespaces is in memory all the same, and is kept by snapshots alone: tarn_snapshot_save(),
- * tarn_autosave_set(). One opening at a time, or any number of read-only ones. TARN_STORE_LOCKED:
- * it is open elsewhere; then nothing was touched. TARN_CORRUPT, TARN_UNSUPPORTED_VERSION: the error
- * tells file and offset; nothing was changed. TARN_IO, TARN_FULL. With read_only a store that is
- * not there is TARN_IO.
+ * around it must exist) or the folder is empty. Files have mode 0600, folders 0700. What is in
+ * namespaces on TARN_ENGINE_MEMORY is kept by snapshots alone: tarn_snapshot_save(),
+ * tarn_autosave_set(); those on TARN_ENGINE_LOG are on disk with every write. One opening at a
+ * time, or any number of read-only ones. TARN_STORE_LOCKED: it is open elsewhere; then nothing was
+ * touched. TARN_CORRUPT, TARN_UNSUPPORTED_VERSION: the error tells file and offset; nothing was
+ * changed. TARN_IO, TARN_FULL. With read_only a store that is not there is TARN_IO.
  *
  * From about 2 MiB of data on a store has a thread of its own, which prepares memory ahead of the
  * writers; for autosaves it has another one. Both have all signals blocked.
@@ -260,15 +268,47 @@ TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *optio
  * Waits for the calls under way, ends the store's thread and frees everything in it. NULL is
  * allowed. The store's handle must not be used afterwards. Namespace handles that are still open
  * remain valid: every call with one returns TARN_CLOSED, and they are still to be given to
- * tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held; nothing has changed. Where an
- * autosave is to save at close, its failure is that of the close, and the store stays open: close
- * it again once the reason is gone, or without that save after tarn_autosave_stop().
+ * tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held; nothing has changed. TARN_IO,
+ * TARN_OUTCOME_UNKNOWN of a namespace on TARN_ENGINE_LOG: the store is closed all the same, and
+ * what was not known to be durable may be lost when power is. Where an autosave is to save at
+ * close, its failure is that of the close, and the store stays open: close it again once the reason
+ * is gone, or without that save after tarn_autosave_stop().
  */
 TARN_API tarn_status tarn_close(tarn_store *store);
 
 /* ------------------------------------------------------------------------------------------
  * Namespaces
  */
+
+/* Where a namespace's records live. */
+enum tarn_engine {
+    TARN_ENGINE_DEFAULT = 0, /* TARN_ENGINE_MEMORY */
+
+    /* In memory. What survives is what a snapshot holds. */
+    TARN_ENGINE_MEMORY = 1,
+
+    /* In a log on disk, every write of it; for stores in a directory. In memory are 16 to 18 bytes
+     * a key, whatever the size of keys and values, so the data may be larger than memory. */
+    TARN_ENGINE_LOG = 3,
+};
+
+/*
+ * When a write to a log is durable. Whatever the mode, nothing that returned TARN_OK is lost where
+ * the process alone dies, and after a power cut each batch is there whole or not at all.
+ */
+enum tarn_sync_mode {
+    TARN_SYNC_DEFAULT = 0, /* TARN_SYNC_ALWAYS */
+
+    /* When the operating system likes. A power cut leaves what was written up to some moment. */
+    TARN_SYNC_NONE = 1,
+
+    /* At most sync_interval_ms, and one sync, after it returned. */
+    TARN_SYNC_INTERVAL = 2,
+
+    /* When it returns TARN_OK. Writes that wait at the same time share one sync. TARN_IO,
+     * TARN_OUTCOME_UNKNOWN: it is visible, and may be lost when power is; see TARN_READ_ONLY. */
+    TARN_SYNC_ALWAYS = 3,
+};
 
 struct tarn_namespace_options {
     size_t size;              /* sizeof(struct tarn_namespace_options) */
@@ -277,6 +317,15 @@ struct tarn_namespace_options {
     uint64_t max_keys;        /* 0: no limit */
     uint64_t max_value_size;  /* bytes; default and most: TARN_VALUE_BYTES_MAX */
     uint64_t max_bytes;       /* of keys and values together; 0: no limit */
+
+    enum tarn_engine engine; /* it stays what it was when the namespace was made */
+
+    /* Of TARN_ENGINE_LOG; the others have no use for them. */
+    enum tarn_sync_mode sync;
+    uint32_t sync_interval_ms; /* of TARN_SYNC_INTERVAL: 1 to 3,600,000; default 1,000 */
+    uint64_t segment_bytes;    /* of the log's files, which begin at 64 KiB and double up to this:
+                                  64 KiB to 1 GiB, default 64 MiB; a larger value has a file for
+                                  itself */
 };
 
 /*
@@ -320,6 +369,8 @@ enum tarn_namespace_field {
     TARN_SET_MAX_KEYS = 1 << 1,
     TARN_SET_MAX_VALUE_SIZE = 1 << 2,
     TARN_SET_MAX_BYTES = 1 << 3,
+    TARN_SET_SYNC = 1 << 4, /* sync and sync_interval_ms */
+    TARN_SET_SEGMENT_BYTES = 1 << 5,
 };
 
 /*
@@ -340,8 +391,14 @@ TARN_API tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned field
 TARN_API tarn_status tarn_namespace_resize(tarn_namespace *ns, uint32_t shards);
 
 /* Removes every key, as one write: reads see all of them or none; a cursor may still return what it
- * has pinned. Waits for reads under way. TARN_LOCK_TIMEOUT. */
+ * has pinned. Waits for reads under way. In a log it is durable when it returns TARN_OK, in every
+ * sync mode. TARN_LOCK_TIMEOUT; of a log also TARN_IO, TARN_FULL; TARN_OUTCOME_UNKNOWN: nothing has
+ * changed, but the next opening may find it empty, and until then it may only be read. */
 TARN_API tarn_status tarn_namespace_clear(tarn_namespace *ns);
+
+/* Waits until all that was written to the namespace before is durable; of TARN_ENGINE_MEMORY there
+ * is nothing to wait for. TARN_IO, TARN_OUTCOME_UNKNOWN: it may not be. */
+TARN_API tarn_status tarn_sync(tarn_namespace *ns);
 
 struct tarn_stats {
     size_t size; /* in: sizeof(struct tarn_stats) */
@@ -356,6 +413,13 @@ struct tarn_stats {
     tarn_status autosave_status;                /* of the last autosave of this namespace */
     uint64_t autosave_saves, autosave_failures; /* since the store was opened */
     struct tarn_namespace_options options;      /* as they are in force */
+
+    /* Of TARN_ENGINE_LOG; 0 of the others. */
+    uint64_t
+        disk_bytes;     /* of all files of the namespace, with the room that is set aside in them */
+    uint64_t log_bytes; /* of all frames in them: what was written and not compacted away */
+    uint64_t stale_bytes; /* of these, of what was overwritten or deleted since */
+    uint32_t segments;    /* files that the log consists of */
 };
 
 /*
@@ -416,9 +480,10 @@ TARN_API tarn_status tarn_snapshot_save_namespace(tarn_namespace *ns, struct tar
  * TARN_TOO_MANY_NAMESPACES. Other namespaces stay as they are. The whole file is verified first:
  * TARN_CORRUPT, TARN_UNSUPPORTED_VERSION, with file and offset; then, as with every failure,
  * nothing has changed. Needs memory for both states until it is done. Pins and cursors keep what
- * they hold. What is loaded is in memory, like what is written: the next opening finds what was
- * saved after it. A file that was copied from another store's folder can be loaded by its name,
- * too; openings look at the store's own alone.
+ * they hold. What is loaded on TARN_ENGINE_MEMORY is in memory, like what is written: the next
+ * opening finds what was saved after it. On TARN_ENGINE_LOG it is durable when it returns. A file
+ * that was copied from another store's folder can be loaded by its name, too; openings look at the
+ * store's own alone.
  */
 TARN_API tarn_status tarn_snapshot_load(tarn_store *store, struct tarn_slice name);
 
@@ -503,7 +568,12 @@ TARN_API tarn_status tarn_autosave_list(tarn_store *store,
  *
  * A write can return, besides what is said at each: TARN_KEY_INVALID (no bytes),
  * TARN_KEY_TOO_LARGE, TARN_VALUE_TOO_LARGE, TARN_TOO_MANY_KEYS, TARN_FULL, TARN_LOCK_TIMEOUT. Then
- * nothing has changed. old receives the value that the write replaced or removed; it is set to
+ * nothing has changed. On TARN_ENGINE_LOG also, with nothing changed: TARN_CORRUPT (the record that
+ * is there, or one that may be the key's, is damaged; the error tells file and offset), TARN_IO,
+ * and TARN_READ_ONLY once a write or sync has failed, until the store is opened anew; and with
+ * TARN_SYNC_ALWAYS TARN_OUTCOME_UNKNOWN or TARN_IO where the sync fails: then the write is visible,
+ * outputs are untouched, and it may be lost when power is. Reads of every kind can return
+ * TARN_CORRUPT there. old receives the value that the write replaced or removed; it is set to
  * length 0 where there was none.
  */
 

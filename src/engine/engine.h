@@ -18,6 +18,7 @@
 #define TARN_ENGINE_ENGINE_H
 
 #include "base/epoch.h"
+#include "base/granules.h"
 #include "base/jobs.h"
 #include "base/pages.h"
 #include "format/record.h"
@@ -28,10 +29,11 @@ struct tarn__environment {
     const struct tarn__os *os;
     struct tarn__epoch epoch;
     struct tarn__pages pages;
-    struct tarn__jobs quick; /* what writers may soon wait for: memory, syncs */
-    struct tarn__jobs slow;  /* saves, compaction */
-    uint64_t seed;           /* of the hash */
-    _Atomic uint64_t *here;  /* 0 in a forked child, otherwise 1 */
+    struct tarn__granules granules; /* where mapped files are */
+    struct tarn__jobs quick;        /* what writers may soon wait for: memory, syncs */
+    struct tarn__jobs slow;         /* saves, compaction */
+    uint64_t seed;                  /* of the hash */
+    _Atomic uint64_t *here;         /* 0 in a forked child, otherwise 1 */
     bool read_only;
     _Alignas(64) _Atomic uint64_t sequence; /* the highest given out */
 };
@@ -49,11 +51,51 @@ struct tarn__write {
     uint64_t location; /* out, unless the key is deleted; in: what prepare set, or 0 */
 };
 
-struct tarn__engine {
-    const char *name;
+/* Where an engine keeps its files, and whom it tells of what nobody waits for. */
+struct tarn__engine_home {
+    struct tarn__directory *directory; /* remains the caller's, and outlives the state */
+    const uint8_t *store;              /* the store's identity */
+    uint64_t number;                   /* of this home: no two of a store ever share one */
+    bool is_new;                       /* the directory is empty */
+    bool to_fill;                      /* and restore comes before anything else */
+    void (*sync_failed)(void *context, tarn_status status); /* the last error is the detail */
+    void *context;
+};
 
-    /* Makes an engine without records. TARN_NO_MEMORY. */
-    tarn_status (*open)(struct tarn__environment *environment, void **state);
+/* Who is told of every record that there is, those of one key in the order in which they were
+ * written. The record is readable during the call, and at its location from then on. */
+struct tarn__replay {
+    void *context;
+    tarn_status (*put)(void *context, const struct tarn__record *record, uint64_t location);
+    tarn_status (*remove)(void *context, const struct tarn__record *record, uint64_t location);
+};
+
+/* What a replay has found. */
+struct tarn__replayed {
+    uint64_t sequence;        /* the highest */
+    bool was_cut;             /* by a crash: something behind the last whole frame was discarded */
+    uint64_t discarded_bytes; /* of whole frames in that */
+};
+
+struct tarn__engine {
+    enum tarn_engine kind;
+
+    /* Opens what is at home, or makes a new one there. Engines without files have no home: NULL.
+     * TARN_NO_MEMORY, TARN_CORRUPT, TARN_UNSUPPORTED_VERSION, TARN_IO, TARN_FULL. */
+    tarn_status (*open)(struct tarn__environment *environment, const struct tarn__engine_home *home,
+                        const struct tarn_namespace_options *options, void **state);
+
+    /* May be NULL: there is never anything to replay. Called once, after open, before all others
+     * but read and retire, which it may lead to. */
+    tarn_status (*replay)(void *state, const struct tarn__replay *replay,
+                          struct tarn__replayed *replayed);
+
+    /* May be NULL. The options have changed. Under all locks. */
+    void (*configure)(void *state, const struct tarn_namespace_options *options);
+
+    /* May be NULL. Makes all durable, and says so in its files; nobody writes any more, and close
+     * follows. */
+    tarn_status (*finish)(void *state);
 
     /* Gives everything back; nobody may be inside, nothing pinned. state may be NULL. */
     void (*close)(void *state);
@@ -69,13 +111,33 @@ struct tarn__engine {
 
     /*
      * Stores the records of one write: all or none, under one sequence. They are not reachable
-     * yet. Called under the locks of the shards concerned. TARN_NO_MEMORY, TARN_FULL.
+     * yet. Called under the locks of the shards concerned. The sequence is the one that they come
+     * with, or a higher one that the engine sets, where it has an order of its own. *position, if
+     * it is set (it is 0 before): the write is acknowledged once wait() has returned.
+     * TARN_NO_MEMORY, TARN_FULL, TARN_IO, TARN_READ_ONLY.
      */
-    tarn_status (*append)(void *state, struct tarn__write *writes, size_t count);
+    tarn_status (*append)(void *state, struct tarn__write *writes, size_t count,
+                          uint64_t *position);
+
+    /* Stores records with the sequences that they have, in a state that was opened to be filled.
+     * filled: makes them durable; may be NULL. Errors as append's. */
+    tarn_status (*restore)(void *state, struct tarn__write *writes, size_t count);
+    tarn_status (*filled)(void *state);
+
+    /* NULL where append sets no position. written: the position of all that was appended so far,
+     * under any lock of a shard. wait: until all up to a position is durable, with no lock; the
+     * caller sees to it that the state is not replaced meanwhile. TARN_IO, TARN_OUTCOME_UNKNOWN. */
+    uint64_t (*written)(void *state);
+    tarn_status (*wait)(void *state, uint64_t position);
 
     /* Tells what is at a location. Inside; the slices hold as long as the caller stays inside,
-     * or has it pinned. */
+     * or has it pinned. What is stored where it can be damaged may be told wrong; then no key is
+     * longer than what is there, and verify tells. */
     void (*read)(void *state, uint64_t location, struct tarn__record *record);
+
+    /* NULL: nothing can be damaged. Whether the record at a location is as it was written. Inside.
+     * TARN_CORRUPT with file and offset. */
+    tarn_status (*verify)(void *state, uint64_t location);
 
     /* Announces a read or an overwriting, so that it will find the record in the cache. Inside. */
     void (*prefetch)(void *state, uint64_t location);
@@ -96,20 +158,23 @@ struct tarn__engine {
     bool (*has_pins)(void *state);
 
     /*
-     * Clearing in two steps. detach: every record so far is retired at once; called under all
-     * locks of the namespace. release: called after all readers of that time have left.
+     * Replaces all records in two steps. replace: by none, or by those of another state of the same
+     * engine (other, which nobody else uses), which has none afterwards; their locations stay.
+     * Called under all locks of the namespace. release: of what was there; called after all readers
+     * of that time have left. With another state it never fails; without, only where there are
+     * files: TARN_NO_MEMORY, TARN_IO, TARN_FULL, TARN_READ_ONLY, TARN_OUTCOME_UNKNOWN.
      */
-    void *(*detach)(void *state);
+    tarn_status (*replace)(void *state, void *other, void **detached);
     void (*release)(void *state, void *detached);
-
-    /* Takes over all records of another state of the same engine, which has none afterwards; their
-     * locations stay. Nobody else uses that one. Never fails; called under all locks. */
-    void (*adopt)(void *state, void *other);
 
     /* Taken from the operating system for records. */
     uint64_t (*memory_bytes)(void *state);
+
+    /* May be NULL. Fills in what tarn_stats says of files. Under all locks. */
+    void (*disk_stats)(void *state, struct tarn_stats *stats);
 };
 
 extern const struct tarn__engine tarn__memory_engine;
+extern const struct tarn__engine tarn__log_engine;
 
 #endif

@@ -18,6 +18,10 @@
 #define STORE_FIXED_BYTES (TARN__IDENTITY_BYTES + 8 + 8 + 8) /* before its autosave settings */
 #define ENGINE_AT         8                                  /* in the fields of a namespace */
 
+#define SYNC_INTERVAL_MS_MAX 3600000
+#define SEGMENT_BYTES_MIN    ((uint64_t)64 * 1024)
+#define SEGMENT_BYTES_MAX    ((uint64_t)1024 * 1024 * 1024)
+
 #define SEQUENCE_MAX (((uint64_t)1 << TARN__SEQUENCE_BITS) - 1)
 
 /* ------------------------------------------------------------------------------------------
@@ -32,17 +36,26 @@ static const char *options_fault(const struct tarn_namespace_options *options)
         return "a namespace's lock_timeout_ms is 0";
     if (options->max_value_size < 1 || options->max_value_size > TARN_VALUE_BYTES_MAX)
         return "a namespace's max_value_size is out of bounds";
+    if (options->engine != TARN_ENGINE_LOG)
+        return NULL;
+    if (options->sync < TARN_SYNC_NONE || options->sync > TARN_SYNC_ALWAYS)
+        return "a namespace's sync mode is not known";
+    if (options->sync_interval_ms < 1 || options->sync_interval_ms > SYNC_INTERVAL_MS_MAX)
+        return "a namespace's sync_interval_ms is out of bounds";
+    if (options->segment_bytes < SEGMENT_BYTES_MIN || options->segment_bytes > SEGMENT_BYTES_MAX)
+        return "a namespace's segment_bytes is out of bounds";
     return NULL;
 }
 
-static bool engine_known(uint8_t engine)
+static bool engine_known(unsigned engine)
 {
-    return engine == TARN__ENGINE_MEMORY || TARN__PLANTED(TARN__PLANT_UNKNOWN_ENGINE);
+    return engine == TARN_ENGINE_MEMORY || engine == TARN_ENGINE_LOG ||
+           TARN__PLANTED(TARN__PLANT_UNKNOWN_ENGINE);
 }
 
 const char *tarn__namespace_fields_fault(const struct tarn__namespace_fields *fields)
 {
-    if (!engine_known(fields->engine))
+    if (!engine_known(fields->options.engine))
         return "a namespace's engine is not known";
     if (tarn__name_fault(fields->name, NULL))
         return "a namespace's name is not valid";
@@ -52,12 +65,17 @@ const char *tarn__namespace_fields_fault(const struct tarn__namespace_fields *fi
 uint8_t *tarn__namespace_fields_write(uint8_t *to, const struct tarn__namespace_fields *fields)
 {
     to = tarn__write_u64(to, fields->number);
-    to = tarn__write_u8(to, fields->engine);
+    to = tarn__write_u8(to, (uint8_t)fields->options.engine);
     to = tarn__write_u32(to, fields->options.shards);
     to = tarn__write_u32(to, fields->options.lock_timeout_ms);
     to = tarn__write_u64(to, fields->options.max_keys);
     to = tarn__write_u64(to, fields->options.max_value_size);
     to = tarn__write_u64(to, fields->options.max_bytes);
+    if (fields->options.engine == TARN_ENGINE_LOG) {
+        to = tarn__write_u8(to, (uint8_t)fields->options.sync);
+        to = tarn__write_u32(to, fields->options.sync_interval_ms);
+        to = tarn__write_u64(to, fields->options.segment_bytes);
+    }
     to = tarn__varint_write(to, fields->name.length);
     return tarn__write_bytes(to, fields->name.data, fields->name.length);
 }
@@ -71,17 +89,22 @@ tarn_status tarn__namespace_fields_read(struct tarn__reader *reader,
     const char *fault;
 
     read.number = tarn__read_u64(reader);
-    read.engine = tarn__read_u8(reader);
+    read.options.engine = tarn__read_u8(reader);
     read.options.shards = tarn__read_u32(reader);
     read.options.lock_timeout_ms = tarn__read_u32(reader);
     read.options.max_keys = tarn__read_u64(reader);
     read.options.max_value_size = tarn__read_u64(reader);
     read.options.max_bytes = tarn__read_u64(reader);
+    if (read.options.engine == TARN_ENGINE_LOG) {
+        read.options.sync = tarn__read_u8(reader);
+        read.options.sync_interval_ms = tarn__read_u32(reader);
+        read.options.segment_bytes = tarn__read_u64(reader);
+    }
     read.name.length = tarn__read_varint(reader);
     read.name.data = tarn__read_bytes(reader, read.name.length);
     if (reader->failed)
         return tarn__file_corrupt(path, begin, "a namespace's block is too short");
-    if (!engine_known(read.engine))
+    if (!engine_known(read.options.engine))
         return tarn__file_unsupported(path, begin + ENGINE_AT, "a namespace has an engine");
     fault = tarn__namespace_fields_fault(&read);
     if (fault)
@@ -150,7 +173,7 @@ static struct tarn_slice name_of(const struct tarn__catalog_namespace *ns)
 static struct tarn__namespace_fields fields_of(const struct tarn__catalog_namespace *ns)
 {
     return (struct tarn__namespace_fields){
-        .number = ns->number, .engine = ns->engine, .options = ns->options, .name = name_of(ns)};
+        .number = ns->number, .options = ns->options, .name = name_of(ns)};
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -160,21 +183,25 @@ static int compare_numbers(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
-/* Whether two namespaces have one number. */
+/* Whether two namespaces or folders have one number. */
 static tarn_status find_repeated(const struct tarn__catalog *catalog, bool *repeated)
 {
+    size_t count = 0;
     uint64_t *numbers;
 
     *repeated = false;
-    if (catalog->count < 2)
+    if (!catalog->count)
         return TARN_OK;
-    numbers = tarn__allocate(catalog->count * sizeof numbers[0]);
+    numbers = tarn__allocate(2 * catalog->count * sizeof numbers[0]);
     if (!numbers)
         return TARN_NO_MEMORY;
-    for (size_t i = 0; i < catalog->count; i++)
-        numbers[i] = catalog->namespaces[i].number;
-    qsort(numbers, catalog->count, sizeof numbers[0], compare_numbers);
-    for (size_t i = 1; i < catalog->count; i++)
+    for (size_t i = 0; i < catalog->count; i++) {
+        numbers[count++] = catalog->namespaces[i].number;
+        if (catalog->namespaces[i].home)
+            numbers[count++] = catalog->namespaces[i].home;
+    }
+    qsort(numbers, count, sizeof numbers[0], compare_numbers);
+    for (size_t i = 1; i < count; i++)
         *repeated |= numbers[i - 1] == numbers[i];
     tarn__free(numbers);
     return TARN_OK;
@@ -188,14 +215,16 @@ static tarn_status check_whole(const struct tarn__catalog *catalog, const char *
 
     if (status)
         return status;
-    *fault = repeated ? "two namespaces have one number" : NULL;
+    *fault = repeated ? "a number is there twice" : NULL;
     if (catalog->sequence > SEQUENCE_MAX)
         *fault = "the sequence is out of bounds";
     for (size_t i = 0; i < catalog->count && !*fault; i++) {
         const struct tarn__catalog_namespace *ns = &catalog->namespaces[i];
 
-        if (ns->number >= catalog->next_number)
+        if (ns->number >= catalog->next_number || ns->home >= catalog->next_number)
             *fault = "a namespace's number is not below the next one";
+        else if ((ns->home != 0) != (ns->options.engine == TARN_ENGINE_LOG))
+            *fault = "a namespace has a folder and needs none, or needs one and has none";
         else if (i > 0 && tarn__name_compare(name_of(ns - 1), name_of(ns)) >= 0)
             *fault = "the names of the namespaces do not rise";
     }
@@ -239,7 +268,7 @@ static size_t encoded_bytes(const struct tarn__catalog *catalog)
         const struct tarn__catalog_namespace *ns = &catalog->namespaces[i];
 
         bytes += TARN__BLOCK_HEADER_BYTES + TARN__NAMESPACE_FIELDS_MAX - TARN_NAME_BYTES_MAX +
-                 ns->name_length + autosave_bytes(&ns->autosave);
+                 ns->name_length + autosave_bytes(&ns->autosave) + 8;
     }
     return bytes;
 }
@@ -257,7 +286,8 @@ static uint8_t *write_namespace(uint8_t *to, const struct tarn__catalog_namespac
 {
     struct tarn__namespace_fields fields = fields_of(ns);
 
-    return write_autosave(tarn__namespace_fields_write(to, &fields), &ns->autosave);
+    to = write_autosave(tarn__namespace_fields_write(to, &fields), &ns->autosave);
+    return ns->options.engine == TARN_ENGINE_LOG ? tarn__write_u64(to, ns->home) : to;
 }
 
 tarn_status tarn__catalog_encode(const struct tarn__catalog *catalog,
@@ -359,12 +389,16 @@ static tarn_status read_namespace(const struct tarn__file_block *block, const ui
     if (status)
         return status;
     ns->number = fields.number;
-    ns->engine = fields.engine;
     ns->options = fields.options;
     ns->name_length = fields.name.length;
     memcpy(ns->name, fields.name.data, fields.name.length);
     status = read_autosave(&reader, block, content, path, &ns->autosave);
-    return status ? status : read_end(&reader, block, content, path);
+    if (status)
+        return status;
+    ns->home = fields.options.engine == TARN_ENGINE_LOG ? tarn__read_u64(&reader) : 0;
+    if (reader.failed)
+        return tarn__file_corrupt(path, block->offset, "a namespace's block is too short");
+    return read_end(&reader, block, content, path);
 }
 
 /* The second pass: into a catalog that has room for its namespaces. */

@@ -15,9 +15,6 @@
 
 enum tarn__catalog_block { TARN__CATALOG_STORE = 1, TARN__CATALOG_NAMESPACE = 2 };
 
-/* The engine that a namespace is in. Reserved: 2 journal, 3 log. */
-enum tarn__engine_kind { TARN__ENGINE_MEMORY = 1 };
-
 struct tarn__autosave_settings {
     bool enabled, at_close;
     uint64_t interval_ms;
@@ -28,7 +25,7 @@ struct tarn__autosave_settings {
 
 struct tarn__catalog_namespace {
     uint64_t number;
-    uint8_t engine;                        /* enum tarn__engine_kind */
+    uint64_t home; /* of an engine with files: its folder's number; else 0 */
     struct tarn_namespace_options options; /* as tarn_stats shows them: no 0 for a default */
     size_t name_length;
     char name[TARN_NAME_BYTES_MAX];
@@ -39,7 +36,7 @@ struct tarn__catalog {
     uint8_t identity[TARN__IDENTITY_BYTES]; /* of the store */
     uint64_t seed;                          /* of the hash */
     uint64_t sequence;                      /* no record written before has a higher one */
-    uint64_t next_number;                   /* above those of all namespaces there ever were */
+    uint64_t next_number; /* above those of all namespaces and folders there ever were */
     struct tarn__autosave_settings autosave;
     size_t count;
     struct tarn__catalog_namespace
@@ -67,12 +64,12 @@ void tarn__catalog_release(struct tarn__catalog *catalog);
 
 struct tarn__namespace_fields {
     uint64_t number;
-    uint8_t engine;
     struct tarn_namespace_options options;
     struct tarn_slice name;
 };
 
-#define TARN__NAMESPACE_FIELDS_MAX (8 + 1 + 4 + 4 + 8 + 8 + 8 + 2 + TARN_NAME_BYTES_MAX)
+#define TARN__NAMESPACE_FIELDS_MAX                                                                 \
+    (8 + 1 + 4 + 4 + 8 + 8 + 8 + (1 + 4 + 8) + 2 + TARN_NAME_BYTES_MAX)
 
 /* NULL where the fields may be written. Else what is wrong. */
 const char *tarn__namespace_fields_fault(const struct tarn__namespace_fields *fields);

@@ -9,10 +9,10 @@
 #ifndef TARN_FORMAT_SEGMENT_H
 #define TARN_FORMAT_SEGMENT_H
 
+#include "base/granules.h"
 #include "format/frame.h"
 
-#define TARN__GRANULE_SHIFT      14 /* of a location: 64 KiB in units of 4 bytes */
-#define TARN__GRANULES_MAX       ((uint32_t)1 << (40 - TARN__GRANULE_SHIFT))
+#define TARN__GRANULE_SHIFT      14            /* of a location: 64 KiB in units of 4 bytes */
 #define TARN__SEGMENT_HEAD       ((size_t)128) /* bytes before the first frame */
 #define TARN__SEGMENT_NOT_SEALED UINT64_C(0)
 

@@ -45,7 +45,6 @@ tarn_status tarn__snapshot_namespace_write(const struct tarn__snapshot_namespace
                                            size_t *length)
 {
     struct tarn__namespace_fields fields = {.number = ns->number,
-                                            .engine = ns->engine,
                                             .options = ns->options,
                                             .name = tarn_slice_of(ns->name, ns->name_length)};
     const char *fault = tarn__namespace_fields_fault(&fields);
@@ -159,10 +158,8 @@ static tarn_status accept_namespace(struct tarn__snapshot_reading *reading,
         return wrong_length(block, path);
     if (reading->begun > 0 && tarn__name_compare(last, fields.name) >= 0)
         return tarn__file_corrupt(path, block->offset, "the names of the namespaces do not rise");
-    *ns = (struct tarn__snapshot_namespace){.number = fields.number,
-                                            .engine = fields.engine,
-                                            .options = fields.options,
-                                            .name_length = fields.name.length};
+    *ns = (struct tarn__snapshot_namespace){
+        .number = fields.number, .options = fields.options, .name_length = fields.name.length};
     memcpy(ns->name, fields.name.data, fields.name.length);
     reading->count = (struct tarn__snapshot_count){0};
     reading->begun++;

@@ -36,7 +36,6 @@ struct tarn__snapshot_head {
 
 struct tarn__snapshot_namespace {
     uint64_t number;
-    uint8_t engine;                        /* enum tarn__engine_kind: the one it was in */
     struct tarn_namespace_options options; /* as in the catalog */
     size_t name_length;
     char name[TARN_NAME_BYTES_MAX];

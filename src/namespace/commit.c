@@ -39,25 +39,32 @@ static void announce(tarn_namespace *ns, const struct tarn__operation *operation
     tarn__epoch_leave(section);
 }
 
-static void commit_best_effort(tarn_namespace *ns, const tarn_batch *batch,
-                               struct tarn_result *results, struct tarn__sink *sink,
-                               struct tarn_batch_summary *summary)
+/* Returns what became of making durable what was applied. */
+static tarn_status commit_best_effort(tarn_namespace *ns, const tarn_batch *batch,
+                                      struct tarn_result *results, struct tarn__sink *sink,
+                                      struct tarn_batch_summary *summary)
 {
-    uint64_t hashes[GROUP];
+    uint64_t hashes[GROUP], last = 0;
+    uint32_t waits = 0;
 
     for (size_t i = 0; i < batch->count; i++) {
         const struct tarn__operation *operation = &batch->operations[i];
         struct tarn_result result = {0};
+        uint64_t position;
 
         if (i % GROUP == 0)
             announce(ns, operation, batch->count - i < GROUP ? batch->count - i : GROUP, hashes);
-        result.status = tarn__operation_run(ns, operation, hashes[i % GROUP], sink, &result);
+        result.status =
+            tarn__operation_run(ns, operation, hashes[i % GROUP], sink, &result, &position);
+        last = position ? position : last;
+        waits += position != 0;
         if (result.status && summary->failed++ == 0)
             summary->first_failed = i;
         summary->processed += result.status == TARN_OK;
         if (results)
             results[i] = result;
     }
+    return tarn__wait_end(ns, last, waits);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -112,7 +119,7 @@ tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch, enum 
         else
             status = commit_all_or_nothing(ns, batch, results ? results : scratch, &sink, &total);
     } else {
-        commit_best_effort(ns, batch, results, &sink, &total);
+        status = commit_best_effort(ns, batch, results, &sink, &total);
     }
     tarn__free(scratch);
     if (values && !status)

@@ -12,7 +12,7 @@
  */
 #include "base/memory.h"
 #include "base/status.h"
-#include "namespace/namespace.h"
+#include "namespace/operation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,11 +75,19 @@ static tarn_status take_items(struct tarn_cursor *cursor)
 
         item->location = cursor->view.locations[i];
         ns->engine->read(ns->engine_state, item->location, &item->record);
+        status = tarn__verify(ns, item->location);
+        if (status)
+            break;
         item->order = tarn__reverse_bits(tarn__hash(item->record.key, ns->environment->seed));
         if (!wanted(cursor, item))
             continue;
         ns->engine->pin(ns->engine_state, item->location);
         cursor->count++;
+    }
+    if (status) {
+        while (cursor->count)
+            ns->engine->unpin(ns->engine_state, cursor->items[--cursor->count].location);
+        return status;
     }
     if (cursor->count > 1)
         qsort(cursor->items, cursor->count, sizeof cursor->items[0], by_order);

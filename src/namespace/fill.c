@@ -40,7 +40,7 @@ static tarn_status fill_locked(tarn_namespace *ns, struct tarn__held *held,
 
     for (size_t i = 0; i < count; i++)
         tarn__sight_begin(held->index, hashes[i], &sights[i]);
-    status = ns->engine->append(ns->engine_state, writes, count);
+    status = ns->engine->restore(ns->engine_state, writes, count);
     for (size_t i = 0; i < count && !status; i++) {
         struct tarn__shard *shard = tarn__shard_of(ns, held->groups, hashes[i]);
 
@@ -133,7 +133,8 @@ void tarn__replace(struct tarn__replacement *replacement)
     atomic_store(&from->index, NULL);
     index->rehash_context = to;
     replacement->before = atomic_load(&to->index);
-    replacement->detached = tarn__namespace_exchange(to, index, from->engine_state);
+    (void)tarn__namespace_exchange(to, index, from->engine_state, /* which cannot fail */
+                                   &replacement->detached);
     tarn__shard_at(to, 0)->bytes = (int64_t)bytes;
     atomic_store(&to->keys, keys);
     atomic_store(&to->bytes, bytes);

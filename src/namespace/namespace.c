@@ -9,6 +9,12 @@
 #define SHARDS_DEFAULT          16
 #define LOCK_TIMEOUT_MS_DEFAULT 5000
 
+#define SYNC_INTERVAL_MS_DEFAULT 1000
+#define SYNC_INTERVAL_MS_MAX     3600000
+#define SEGMENT_BYTES_DEFAULT    ((uint64_t)64 * 1024 * 1024)
+#define SEGMENT_BYTES_MIN        ((uint64_t)64 * 1024)
+#define SEGMENT_BYTES_MAX        ((uint64_t)1024 * 1024 * 1024)
+
 /* ------------------------------------------------------------------------------------------
  * Options
  */
@@ -21,6 +27,26 @@ static tarn_status check_max_value_size(const struct tarn_namespace_options *opt
                       (unsigned long long)options->max_value_size, TARN_VALUE_BYTES_MAX);
 }
 
+static tarn_status check_sync(const struct tarn_namespace_options *options)
+{
+    if ((unsigned)options->sync > TARN_SYNC_ALWAYS)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "sync is %d", (int)options->sync);
+    if (options->sync_interval_ms > SYNC_INTERVAL_MS_MAX)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "sync_interval_ms is %u, and at most %d",
+                          options->sync_interval_ms, SYNC_INTERVAL_MS_MAX);
+    return TARN_OK;
+}
+
+static tarn_status check_segment_bytes(const struct tarn_namespace_options *options)
+{
+    uint64_t bytes = options->segment_bytes;
+
+    if (!bytes || (bytes >= SEGMENT_BYTES_MIN && bytes <= SEGMENT_BYTES_MAX))
+        return TARN_OK;
+    return tarn__fail(TARN_INVALID_ARGUMENT, "segment_bytes is %llu, and 64 KiB to 1 GiB",
+                      (unsigned long long)bytes);
+}
+
 static tarn_status check_options(const struct tarn_namespace_options *options)
 {
     tarn_status status;
@@ -31,7 +57,30 @@ static tarn_status check_options(const struct tarn_namespace_options *options)
     if (!status && options->shards > TARN_SHARDS_MAX)
         status = tarn__fail(TARN_INVALID_ARGUMENT, "shards is %u, and at most %d", options->shards,
                             TARN_SHARDS_MAX);
+    if (!status)
+        status = check_sync(options);
+    if (!status)
+        status = check_segment_bytes(options);
     return status ? status : check_max_value_size(options);
+}
+
+tarn_status tarn__namespace_engine(const struct tarn_namespace_options *options,
+                                   const struct tarn__engine **engine)
+{
+    tarn_status status = check_options(options);
+
+    if (status)
+        return status;
+    switch (options ? options->engine : TARN_ENGINE_DEFAULT) {
+    case TARN_ENGINE_DEFAULT:
+    case TARN_ENGINE_MEMORY:
+        *engine = &tarn__memory_engine;
+        return TARN_OK;
+    case TARN_ENGINE_LOG:
+        *engine = &tarn__log_engine;
+        return TARN_OK;
+    }
+    return tarn__fail(TARN_INVALID_ARGUMENT, "engine is %d", (int)options->engine);
 }
 
 static uint32_t timeout_of(const struct tarn_namespace_options *options)
@@ -42,6 +91,21 @@ static uint32_t timeout_of(const struct tarn_namespace_options *options)
 static uint64_t max_value_size_of(const struct tarn_namespace_options *options)
 {
     return options->max_value_size ? options->max_value_size : TARN_VALUE_BYTES_MAX;
+}
+
+static enum tarn_sync_mode sync_of(const struct tarn_namespace_options *options)
+{
+    return options->sync ? options->sync : TARN_SYNC_ALWAYS;
+}
+
+static uint32_t sync_interval_of(const struct tarn_namespace_options *options)
+{
+    return options->sync_interval_ms ? options->sync_interval_ms : SYNC_INTERVAL_MS_DEFAULT;
+}
+
+static uint64_t segment_bytes_of(const struct tarn_namespace_options *options)
+{
+    return options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -76,6 +140,13 @@ void tarn__namespace_free_index(struct tarn__index *index)
     tarn__free(index);
 }
 
+static void set_log_options(tarn_namespace *ns, const struct tarn_namespace_options *options)
+{
+    atomic_store(&ns->sync, sync_of(options));
+    atomic_store(&ns->sync_interval_ms, sync_interval_of(options));
+    atomic_store(&ns->segment_bytes, segment_bytes_of(options));
+}
+
 static void set_up(tarn_namespace *ns, struct tarn_slice name,
                    const struct tarn_namespace_options *options)
 {
@@ -84,18 +155,39 @@ static void set_up(tarn_namespace *ns, struct tarn_slice name,
     atomic_store(&ns->max_keys, options->max_keys);
     atomic_store(&ns->max_value_size, max_value_size_of(options));
     atomic_store(&ns->max_bytes, options->max_bytes);
+    set_log_options(ns, options);
     ns->name_length = name.length;
     memcpy(ns->name, name.data, name.length);
 }
 
-tarn_status tarn__namespace_make(struct tarn__environment *environment,
-                                 const struct tarn__engine *engine, struct tarn_slice name,
-                                 const struct tarn_namespace_options *options,
-                                 const struct tarn__namespace_owner *owner, void *owner_context,
-                                 tarn_namespace **out)
+static void sync_failed(void *context, tarn_status status)
+{
+    tarn_namespace *ns = context;
+
+    ns->owner->sync_failed(ns->owner_context, ns, status);
+}
+
+static tarn_status open_engine(tarn_namespace *ns, const struct tarn__namespace_plan *plan)
+{
+    const struct tarn__engine_home home = {.directory = plan->home.directory,
+                                           .store = plan->store,
+                                           .number = plan->home.number,
+                                           .is_new = plan->home_is_new,
+                                           .to_fill = plan->to_fill,
+                                           .sync_failed = sync_failed,
+                                           .context = ns};
+    struct tarn_namespace_options options;
+
+    tarn__namespace_options_of(ns, &options);
+    return ns->engine->open(ns->environment, plan->home.directory ? &home : NULL, &options,
+                            &ns->engine_state);
+}
+
+tarn_status tarn__namespace_make(const struct tarn__namespace_plan *plan, tarn_namespace **out)
 {
     static const struct tarn_namespace_options defaults = {.size = sizeof defaults};
-    tarn_status status = check_options(options);
+    const struct tarn__engine *engine = NULL;
+    tarn_status status = tarn__namespace_engine(plan->options, &engine);
     tarn_namespace *ns;
 
     if (status)
@@ -103,21 +195,23 @@ tarn_status tarn__namespace_make(struct tarn__environment *environment,
     ns = tarn__allocate_lines(sizeof *ns);
     if (!ns)
         return TARN_NO_MEMORY;
-    ns->environment = environment;
+    ns->environment = plan->environment;
     ns->engine = engine;
-    set_up(ns, name, options ? options : &defaults);
+    ns->number = plan->number;
+    set_up(ns, plan->name, plan->options ? plan->options : &defaults);
     atomic_store(&ns->references, 1);
     atomic_store(&ns->index, make_index(ns));
     status = atomic_load(&ns->index) ? tarn__shards_make(ns, ns->shard_count) : TARN_NO_MEMORY;
     if (!status)
-        status = engine->open(environment, &ns->engine_state);
+        status = open_engine(ns, plan);
     if (status) {
         tarn__namespace_free_index(atomic_load(&ns->index));
         tarn__namespace_release(ns);
         return status;
     }
-    ns->owner = owner;
-    ns->owner_context = owner_context;
+    ns->owner = plan->owner;
+    ns->owner_context = plan->owner_context;
+    ns->home = plan->home;
     *out = ns;
     return TARN_OK;
 }
@@ -202,9 +296,11 @@ void tarn__namespace_end_cancel(tarn_namespace *ns)
     atomic_store(&ns->state, TARN__OPEN);
 }
 
-void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state)
+tarn_status tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state)
 {
+    tarn_status status = TARN_OK;
     struct tarn__index *index;
+    unsigned looks = 0;
 
     atomic_store(&ns->state, state);
     /* Writers that had their lock before they could see this finish first, and so does a clear;
@@ -216,11 +312,16 @@ void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state)
     }
     index = atomic_load(&ns->index);
     tarn__lock_give(&ns->admin);
+    while (atomic_load(&ns->waiting))
+        tarn__os_pause(ns->environment->os, looks++);
     tarn__wait_for_readers(ns->environment);
     atomic_store(&ns->index, NULL);
     tarn__namespace_free_index(index);
+    if (state == TARN__CLOSED && ns->engine->finish)
+        status = ns->engine->finish(ns->engine_state);
     ns->engine->close(ns->engine_state);
     ns->engine_state = NULL;
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -260,6 +361,22 @@ static void apply_fields(tarn_namespace *ns, unsigned fields,
         atomic_store(&ns->max_value_size, max_value_size_of(options));
     if (fields & TARN_SET_MAX_BYTES)
         atomic_store(&ns->max_bytes, options->max_bytes);
+    if (fields & TARN_SET_SYNC) {
+        atomic_store(&ns->sync, sync_of(options));
+        atomic_store(&ns->sync_interval_ms, sync_interval_of(options));
+    }
+    if (fields & TARN_SET_SEGMENT_BYTES)
+        atomic_store(&ns->segment_bytes, segment_bytes_of(options));
+}
+
+/* Tells the engine. All locks are held. */
+static void pass_on(tarn_namespace *ns)
+{
+    struct tarn_namespace_options options;
+
+    tarn__namespace_options_of(ns, &options);
+    if (ns->engine->configure)
+        ns->engine->configure(ns->engine_state, &options);
 }
 
 /* No writer meets limits that are not durable: all locks are held until they are. */
@@ -284,6 +401,8 @@ static tarn_status configure(tarn_namespace *ns, unsigned fields,
         if (status)
             apply_fields(ns, fields, &before);
     }
+    if (!status)
+        pass_on(ns);
     if (!status) { /* they are only kept while there is a limit */
         atomic_store(&ns->keys, keys);
         atomic_store(&ns->bytes, bytes);
@@ -295,8 +414,8 @@ static tarn_status configure(tarn_namespace *ns, unsigned fields,
 tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
                                      const struct tarn_namespace_options *options)
 {
-    unsigned known =
-        TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS | TARN_SET_MAX_VALUE_SIZE | TARN_SET_MAX_BYTES;
+    unsigned known = TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS | TARN_SET_MAX_VALUE_SIZE |
+                     TARN_SET_MAX_BYTES | TARN_SET_SYNC | TARN_SET_SEGMENT_BYTES;
     tarn_status status;
 
     if (!ns || !options)
@@ -309,6 +428,10 @@ tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
     status = tarn__check_size(options->size, sizeof *options, "tarn_namespace_options");
     if (!status && (fields & TARN_SET_MAX_VALUE_SIZE))
         status = check_max_value_size(options);
+    if (!status && (fields & TARN_SET_SYNC))
+        status = check_sync(options);
+    if (!status && (fields & TARN_SET_SEGMENT_BYTES))
+        status = check_segment_bytes(options);
     if (status)
         return status;
     ns->owner->lock(ns->owner_context);
@@ -317,17 +440,22 @@ tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
     return status;
 }
 
-void *tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *index, void *engine_state)
+tarn_status tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *index,
+                                     void *engine_state, void **detached)
 {
-    void *detached;
+    unsigned looks = 0;
+    tarn_status status;
 
+    while (atomic_load(&ns->waiting)) /* for what is about to go; no more of them can come */
+        tarn__os_pause(ns->environment->os, looks++);
     atomic_fetch_add(&ns->environment->sequence, 1);
-    atomic_store_explicit(&ns->index, index, memory_order_release);
     atomic_fetch_add(&ns->clears, 1); /* odd: nothing is prepared now */
-    detached = ns->engine->detach(ns->engine_state);
-    if (engine_state)
-        ns->engine->adopt(ns->engine_state, engine_state);
+    status = ns->engine->replace(ns->engine_state, engine_state, detached);
+    if (!status)
+        atomic_store_explicit(&ns->index, index, memory_order_release);
     atomic_fetch_add(&ns->clears, 1);
+    if (status)
+        return status;
     for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++) {
         tarn__shard_at(ns, i)->bytes = 0;
         tarn__free(tarn__shard_at(ns, i)->retired); /* detached with all others */
@@ -335,14 +463,32 @@ void *tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *index, vo
     }
     tarn__shards_measure(ns);
     tarn__shard_at(ns, 0)->writes++;
-    return detached;
+    return TARN_OK;
+}
+
+tarn_status tarn_sync(tarn_namespace *ns)
+{
+    struct tarn__shard *shard;
+    uint64_t position = 0;
+
+    if (!ns)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
+    if (!tarn__namespace_usable(ns))
+        return tarn__namespace_not_open(ns);
+    shard = tarn__shard_at(ns, 0); /* any lock will do: the engine's state stays what it is */
+    tarn__os_lock(ns->environment->os, &shard->lock);
+    if (tarn__namespace_usable(ns) && ns->engine->written)
+        position = ns->engine->written(ns->engine_state);
+    tarn__wait_begin(ns, position);
+    tarn__lock_give(&shard->lock);
+    return tarn__wait_end(ns, position, 1);
 }
 
 tarn_status tarn_namespace_clear(tarn_namespace *ns)
 {
     struct tarn__index *before, *empty;
     tarn_status status;
-    void *detached;
+    void *detached = NULL;
 
     if (!ns)
         return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
@@ -358,7 +504,12 @@ tarn_status tarn_namespace_clear(tarn_namespace *ns)
         return status;
     }
     before = atomic_load(&ns->index);
-    detached = tarn__namespace_exchange(ns, empty, NULL);
+    status = tarn__namespace_exchange(ns, empty, NULL, &detached);
+    if (status) {
+        tarn__shards_unlock_all(ns);
+        tarn__namespace_free_index(empty);
+        return status;
+    }
     atomic_store(&ns->keys, 0);
     atomic_store(&ns->bytes, 0);
     if (ns->cut && tarn__cut_take_cleared(ns->cut, before, detached))
@@ -381,6 +532,15 @@ void tarn__namespace_options_of(const tarn_namespace *ns, struct tarn_namespace_
     options->max_keys = atomic_load(&ns->max_keys);
     options->max_value_size = atomic_load(&ns->max_value_size);
     options->max_bytes = atomic_load(&ns->max_bytes);
+    options->engine = ns->engine->kind;
+    options->sync = TARN_SYNC_DEFAULT;
+    options->sync_interval_ms = 0;
+    options->segment_bytes = 0;
+    if (ns->engine->kind != TARN_ENGINE_LOG)
+        return;
+    options->sync = (enum tarn_sync_mode)atomic_load(&ns->sync);
+    options->sync_interval_ms = atomic_load(&ns->sync_interval_ms);
+    options->segment_bytes = atomic_load(&ns->segment_bytes);
 }
 
 /* All locks are held. */
@@ -398,6 +558,13 @@ static void fill_stats(tarn_namespace *ns, struct tarn_stats *stats)
     stats->autosave_saves = atomic_load(&ns->autosave_saves);
     stats->autosave_failures = atomic_load(&ns->autosave_failures);
     tarn__namespace_options_of(ns, &stats->options);
+    stats->disk_bytes = stats->log_bytes = stats->stale_bytes = 0;
+    stats->segments = 0;
+    if (!ns->engine->disk_stats)
+        return;
+    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++)
+        tarn__shard_flush(ns, tarn__shard_at(ns, i)); /* so that all that is stale is known */
+    ns->engine->disk_stats(ns->engine_state, stats);
 }
 
 tarn_status tarn_namespace_stats(tarn_namespace *ns, struct tarn_stats *stats, uint64_t *shard_keys,

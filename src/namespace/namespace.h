@@ -42,6 +42,9 @@ struct tarn__namespace_owner {
     void (*lock)(void *context);
     void (*unlock)(void *context);
 
+    /* A sync failed that nobody waits for. The last error is the detail. */
+    void (*sync_failed)(void *context, tarn_namespace *ns, tarn_status status);
+
     /* The options have changed: makes that durable, or fails, and they are changed back. Locked;
      * the namespace's own locks may be held. */
     tarn_status (*changed)(void *context);
@@ -50,11 +53,18 @@ struct tarn__namespace_owner {
     void (*released)(void *context);
 };
 
+/* The folder in which a namespace's engine keeps its files; without one all is 0. */
+struct tarn__home {
+    struct tarn__directory *directory;
+    uint64_t number;
+};
+
 struct tarn_namespace {
     struct tarn__environment *environment;
     const struct tarn__namespace_owner *owner;
     void *owner_context;
     uint64_t number;                 /* no two namespaces that a store ever had share one */
+    struct tarn__home home;          /* the store's */
     struct tarn__autosave *autosave; /* the store's; NULL: none was ever set */
     _Atomic uint64_t autosave_saves, autosave_failures;
     _Atomic int autosave_status; /* tarn_status of the last one */
@@ -68,6 +78,9 @@ struct tarn_namespace {
     /* Changed under all locks of shards, so constant under any. */
     _Atomic uint32_t lock_timeout_ms;
     _Atomic uint64_t max_keys, max_value_size, max_bytes;
+    _Atomic int sync; /* enum tarn_sync_mode */
+    _Atomic uint32_t sync_interval_ms;
+    _Atomic uint64_t segment_bytes;
     _Atomic uint32_t shard_count;
     struct tarn__cut *cut;   /* that is being read, or NULL */
     _Atomic uint32_t clears; /* twice as many as there were; odd in the middle of one */
@@ -78,6 +91,7 @@ struct tarn_namespace {
 
     _Alignas(64) struct tarn__lock admin; /* who needs all shards takes this first */
     _Atomic uint32_t cursors;
+    _Atomic uint32_t waiting; /* writes that have left their lock and wait to be durable */
     _Atomic uint32_t copying; /* reads that have left their section and pin what they still copy */
     _Atomic uint32_t references; /* handles, and one of the store while it is in there */
     size_t name_length;
@@ -88,12 +102,30 @@ struct tarn_namespace {
  * namespace.c
  */
 
-/* Makes a namespace with one reference, and the number 0. */
-tarn_status tarn__namespace_make(struct tarn__environment *environment,
-                                 const struct tarn__engine *engine, struct tarn_slice name,
-                                 const struct tarn_namespace_options *options,
-                                 const struct tarn__namespace_owner *owner, void *owner_context,
-                                 tarn_namespace **ns);
+/* The engine that options ask for. TARN_INVALID_ARGUMENT: they are not valid. NULL is allowed. */
+tarn_status tarn__namespace_engine(const struct tarn_namespace_options *options,
+                                   const struct tarn__engine **engine);
+
+/* What it takes to make a namespace. */
+struct tarn__namespace_plan {
+    struct tarn__environment *environment;
+    struct tarn_slice name;
+    const struct tarn_namespace_options *options; /* or NULL */
+    const struct tarn__namespace_owner *owner;
+    void *owner_context;
+    uint64_t number;
+    struct tarn__home home; /* the namespace's from then on, where it is made */
+    bool home_is_new;
+    bool to_fill;         /* tarn__fill() comes before anything else */
+    const uint8_t *store; /* its identity, where there is a home */
+};
+
+/* Makes a namespace with one reference. What is in its engine's files is still to be replayed. */
+tarn_status tarn__namespace_make(const struct tarn__namespace_plan *plan, tarn_namespace **ns);
+
+/* replay.c: fills the index with what is in the engine's files, if it has some. Nobody else knows
+ * the namespace; after a failure it is good for nothing but to be ended. */
+tarn_status tarn__namespace_replay(tarn_namespace *ns, struct tarn__replayed *replayed);
 
 /* The options as they are in force. */
 void tarn__namespace_options_of(const tarn_namespace *ns, struct tarn_namespace_options *options);
@@ -102,10 +134,11 @@ void tarn__namespace_options_of(const tarn_namespace *ns, struct tarn_namespace_
 void tarn__namespace_release(tarn_namespace *ns);
 
 /* Ends a namespace in two steps. prepare: TARN_BUSY if anything is pinned; otherwise pins and
- * cursors wait until one of the others is called. Neither may fail after that. */
+ * cursors wait until one of the others is called. The namespace ends in any case then; what end
+ * returns with TARN__CLOSED is whether all that is in its files is durable. */
 tarn_status tarn__namespace_end_prepare(tarn_namespace *ns);
 void tarn__namespace_end_cancel(tarn_namespace *ns);
-void tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state);
+tarn_status tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state state);
 
 /* Keys, bytes and writes. All locks are held, or nobody else knows the namespace. */
 void tarn__namespace_count(tarn_namespace *ns, uint64_t *keys, uint64_t *bytes, uint64_t *writes);
@@ -113,10 +146,12 @@ void tarn__namespace_count(tarn_namespace *ns, uint64_t *keys, uint64_t *bytes, 
 /*
  * Puts an index in place of the one that is there, as one write, with the records that another
  * engine state has (NULL: none), which is empty afterwards. All locks are held; readers may still
- * be at what was there: the records are returned as the engine detached them, the index is the
- * caller's. keys, bytes and shard 0's bytes are the caller's to set.
+ * be at what was there: the records are handed out as the engine detached them, the index is the
+ * caller's. keys, bytes and shard 0's bytes are the caller's to set. Fails where the engine does,
+ * with NULL alone: then nothing has changed.
  */
-void *tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *index, void *engine_state);
+tarn_status tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *index,
+                                     void *engine_state, void **detached);
 
 /* Nobody may look at it any more. NULL is allowed. */
 void tarn__namespace_free_index(struct tarn__index *index);
@@ -126,6 +161,26 @@ tarn_status tarn__namespace_not_open(const tarn_namespace *ns);
 
 /* For pins and cursors: waits while it is not decided whether the namespace ends. */
 bool tarn__namespace_wait_open(tarn_namespace *ns);
+
+/* For a write that is to be durable when it returns. begin: under the lock of its shard, with the
+ * position that the engine has set, if it has. end: with no lock, once for the begins of one or
+ * more writes, whose highest position it waits for. */
+static inline void tarn__wait_begin(tarn_namespace *ns, uint64_t position)
+{
+    if (__builtin_expect(position != 0, 0))
+        atomic_fetch_add(&ns->waiting, 1);
+}
+
+static inline tarn_status tarn__wait_end(tarn_namespace *ns, uint64_t position, uint32_t begins)
+{
+    tarn_status status;
+
+    if (__builtin_expect(position == 0, 1))
+        return TARN_OK;
+    status = ns->engine->wait(ns->engine_state, position);
+    atomic_fetch_sub(&ns->waiting, begins);
+    return status;
+}
 
 /* Waits until whoever is inside a section now has left. Not from inside. */
 void tarn__wait_for_readers(struct tarn__environment *environment);
@@ -158,6 +213,7 @@ struct tarn__held {
     struct tarn__index *index;
     struct tarn__groups *groups;
     struct tarn__shard *shard; /* of the hash, where there is one hash */
+    uint64_t position;         /* that an engine has set for what was written; begins as 0 */
 };
 
 /* tarn_namespace_resize(), without a word to the owner. */
@@ -189,7 +245,7 @@ tarn_status tarn__shard_lock(tarn_namespace *ns, uint64_t hash, bool may_insert,
                              struct tarn__ahead *ahead, struct tarn__held *held);
 void tarn__shard_unlock(struct tarn__held *held);
 
-/* The same for the shards of many hashes. */
+/* The shards of many hashes likewise. */
 tarn_status tarn__shards_lock_some(tarn_namespace *ns, const uint64_t *hashes, size_t count,
                                    struct tarn__held *held, struct tarn__lock_set *set);
 void tarn__shards_unlock_some(tarn_namespace *ns, struct tarn__lock_set *set);

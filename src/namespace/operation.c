@@ -152,7 +152,7 @@ static tarn_status claim_and_append(tarn_namespace *ns, struct tarn__held *held,
 
     if (status)
         return status;
-    status = ns->engine->append(ns->engine_state, write, 1);
+    status = ns->engine->append(ns->engine_state, write, 1, &held->position);
     if (status && new_key)
         tarn__index_unclaim(held->index, hash, entry);
     return status;
@@ -191,7 +191,7 @@ static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, ui
                                  struct tarn__write *write, struct tarn__entry *entry,
                                  uint64_t old_bytes)
 {
-    tarn_status status = ns->engine->append(ns->engine_state, write, 1);
+    tarn_status status = ns->engine->append(ns->engine_state, write, 1, &held->position);
 
     if (status)
         return status;
@@ -201,13 +201,28 @@ static tarn_status remove_record(tarn_namespace *ns, struct tarn__held *held, ui
     return TARN_OK;
 }
 
+/* Whether what was found can be relied on: a record whose value is looked at or handed out is as it
+ * was written, and none that may have been the key's is damaged. */
+static tarn_status check_present(tarn_namespace *ns, const struct tarn__operation *operation,
+                                 const struct tarn__key_search *search, uint64_t location,
+                                 const struct tarn__sink *sink)
+{
+    if (__builtin_expect(!ns->engine->verify, 1))
+        return TARN_OK;
+    if (!location)
+        return search->damaged ? TARN_CORRUPT : TARN_OK;
+    if (!sink->buf && operation->kind != TARN__INCREMENT && operation->kind != TARN__REPLACE_IF)
+        return TARN_OK;
+    return tarn__verify(ns, location);
+}
+
 /* Everything between locking and unlocking. ahead is as it was prepared. */
 static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
                               const struct tarn__operation *operation, uint64_t hash,
                               struct tarn__ahead *ahead, struct tarn__sink *sink,
                               struct tarn_result *result)
 {
-    struct tarn__key_search search = {.ns = ns, .key = operation->key};
+    struct tarn__key_search search = {.ns = ns, .key = operation->key, .damaged = false};
     const struct tarn__record *present;
     struct tarn__decision decision;
     struct tarn__write *write = &ahead->write;
@@ -224,6 +239,9 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     tarn__index_find(held->index, hash, tarn__leads_to_key, &search, &entry);
     present = entry.location ? &search.record : NULL;
     result->existed = present != NULL;
+    status = check_present(ns, operation, &search, entry.location, sink);
+    if (status)
+        return status;
     status = tarn__decide(operation, present, &decision);
     if (!status && decision.action != TARN__KEEP && ns->environment->read_only)
         status = tarn__outcome(TARN_READ_ONLY);
@@ -275,7 +293,8 @@ static bool may_insert(const struct tarn__operation *operation)
 }
 
 tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
-                                uint64_t hash, struct tarn__sink *sink, struct tarn_result *result)
+                                uint64_t hash, struct tarn__sink *sink, struct tarn_result *result,
+                                uint64_t *position)
 {
     struct tarn__ahead ahead;
     struct tarn__held held;
@@ -284,8 +303,11 @@ tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation
     tarn_status status =
         tarn__shard_lock(ns, hash, may_insert(operation), expected ? &ahead : NULL, &held);
 
+    *position = held.position = 0;
     if (!status) {
         status = run_locked(ns, &held, operation, hash, &ahead, sink, result);
+        tarn__wait_begin(ns, held.position);
+        *position = held.position;
         if (!status && !result->existed && tarn__index_grow(held.index, &held.shard->growth, 0))
             divide = tarn__index_wants_groups(held.index, &held.shard->growth);
         tarn__shard_unlock(&held);

@@ -52,10 +52,12 @@ tarn_status tarn__decide(const struct tarn__operation *operation,
 
 /*
  * Runs one operation and fills in its result, its value's data being the offset in the sink (see
- * tarn__result_settle()). hash is the key's.
+ * tarn__result_settle()). hash is the key's. Where *position is set, the operation is durable after
+ * a tarn__wait_end() for it, which must follow.
  */
 tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
-                                uint64_t hash, struct tarn__sink *sink, struct tarn_result *result);
+                                uint64_t hash, struct tarn__sink *sink, struct tarn_result *result,
+                                uint64_t *position);
 
 /* Fills in what a result says of the record that was there. Its value points to where it lies. */
 void tarn__result_fill(struct tarn_result *result, const struct tarn__record *present,
@@ -88,6 +90,7 @@ struct tarn__key_search {
     tarn_namespace *ns;
     struct tarn_slice key;
     struct tarn__record record; /* the key's, once it was found */
+    bool damaged; /* out: a record was met that may be the key's; the last error says where */
 };
 
 /* Whether two keys are the same. Those of 8 to 16 bytes, which most are, need no call. */
@@ -106,12 +109,27 @@ static inline bool tarn__keys_equal(struct tarn_slice a, struct tarn_slice b)
     return ((begin[0] ^ begin[1]) | (end[0] ^ end[1])) == 0;
 }
 
+/* Whether a record that was found is as it was written, before its value is handed out. */
+static inline tarn_status tarn__verify(tarn_namespace *ns, uint64_t location)
+{
+    return ns->engine->verify ? ns->engine->verify(ns->engine_state, location) : TARN_OK;
+}
+
+/* A record that is not the key's: is it another key's, as is seldom the case, or damaged? */
+static inline bool tarn__is_another_key(struct tarn__key_search *search, uint64_t location)
+{
+    if (tarn__verify(search->ns, location))
+        search->damaged = true;
+    return false;
+}
+
 static inline bool tarn__leads_to_key(void *context, uint64_t location)
 {
     struct tarn__key_search *search = context;
 
     search->ns->engine->read(search->ns->engine_state, location, &search->record);
-    return tarn__keys_equal(search->record.key, search->key);
+    return tarn__keys_equal(search->record.key, search->key) ||
+           tarn__is_another_key(search, location);
 }
 
 #endif

@@ -43,7 +43,8 @@ struct plan {
     uint32_t *table, table_mask; /* from hash to target + 1 */
     int64_t *counters;           /* what each operation made of a counter */
     size_t target_count, write_count, claimed;
-    bool claims; /* slots were claimed in the course of this plan */
+    tarn_status damage; /* of a record that may be one of these keys', or is looked at */
+    bool claims;        /* slots were claimed in the course of this plan */
 
     /* Set aside in the namespace's limits, and of that what removals have made free again. */
     uint64_t keys_reserved, bytes_reserved, keys_credit, bytes_credit;
@@ -117,9 +118,14 @@ static void find_targets(struct plan *plan, struct target *targets, size_t count
 
         search.ns = plan->ns;
         search.key = targets[i].now.key;
+        search.damaged = false;
         targets[i].entry = tarn__entry_seen(&sights[i]);
         tarn__index_find(index, targets[i].hash, tarn__leads_to_key, &search, &targets[i].entry);
         targets[i].old = search.record;
+        if (!targets[i].entry.location && search.damaged)
+            plan->damage = TARN_CORRUPT;
+        else if (targets[i].entry.location && !plan->damage)
+            plan->damage = tarn__verify(plan->ns, targets[i].entry.location);
     }
 }
 
@@ -317,7 +323,8 @@ static tarn_status claim_and_append(struct plan *plan)
         plan->write_count++;
     }
     if (!status && plan->write_count)
-        status = ns->engine->append(ns->engine_state, plan->writes, plan->write_count);
+        status = ns->engine->append(ns->engine_state, plan->writes, plan->write_count,
+                                    &plan->held.position);
     if (status)
         unclaim(plan);
     return status;
@@ -407,6 +414,14 @@ static bool grow_after(struct plan *plan)
     return divide;
 }
 
+/* An engine with an order of its own has given the batch another sequence. */
+static void tell_sequence(const struct plan *plan, struct tarn_result *results)
+{
+    for (size_t i = 0; i < plan->batch->count; i++)
+        if (results[i].info.sequence == plan->sequence)
+            results[i].info.sequence = plan->writes[0].record.info.sequence;
+}
+
 /* Everything between locking and unlocking. */
 static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
                               struct tarn__sink *sink, size_t *failed, bool *divide)
@@ -414,7 +429,10 @@ static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
     _Atomic uint64_t *sequence = &plan->ns->environment->sequence;
     tarn_status status;
 
+    plan->held.position = 0;
     find(plan);
+    if (plan->damage)
+        return plan->damage;
     plan->sequence = atomic_fetch_add_explicit(sequence, 1, memory_order_relaxed) + 1;
     status = evaluate(plan, results, failed);
     if (!status)
@@ -431,6 +449,8 @@ static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
         tarn__limits_return(plan->ns, plan->keys_reserved, plan->bytes_reserved);
         return status;
     }
+    if (plan->write_count && results)
+        tell_sequence(plan, results);
     point_all(plan);
     account(plan);
     for (size_t i = 0; results && i < plan->batch->count; i++)
@@ -455,7 +475,13 @@ tarn_status tarn__plan_commit(tarn_namespace *ns, const tarn_batch *batch,
     status = tarn__shards_lock_some(ns, plan.hashes, batch->count, &plan.held, &plan.set);
     if (!status) {
         status = run_locked(&plan, results, sink, failed, &divide);
+        tarn__wait_begin(ns, plan.held.position);
         tarn__shards_unlock_some(ns, &plan.set);
+        if (plan.held.position) {
+            tarn_status durable = tarn__wait_end(ns, plan.held.position, 1);
+
+            status = status ? status : durable;
+        }
     }
     tarn__free(plan.memory);
     if (divide)

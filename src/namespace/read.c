@@ -34,7 +34,7 @@ tarn_status tarn__read_find_waiting(tarn_namespace *ns, uint64_t hash,
         if (__builtin_expect(found == TARN__FOUND, 1))
             return TARN_OK;
         if (found == TARN__ABSENT)
-            return tarn__outcome(TARN_KEY_NOT_FOUND);
+            return search->damaged ? TARN_CORRUPT : tarn__outcome(TARN_KEY_NOT_FOUND);
         wait_outside(ns, reading, &looks);
     }
 }
@@ -79,6 +79,7 @@ tarn_status tarn_get(tarn_namespace *ns, struct tarn_slice key, struct tarn_buf 
         return status;
     search.ns = ns;
     search.key = key;
+    search.damaged = false;
     hash = tarn__hash(key, ns->environment->seed);
     tarn__read_enter(ns, &reading);
     status = tarn__read_find(ns, hash, &search, &reading, &location);
@@ -113,6 +114,7 @@ tarn_status tarn_get_pinned(tarn_namespace *ns, struct tarn_slice key, struct ta
         return status;
     search.ns = ns;
     search.key = key;
+    search.damaged = false;
     hash = tarn__hash(key, ns->environment->seed);
     for (;;) { /* pins wait outside while it is not decided whether the namespace ends */
         if (!tarn__namespace_wait_open(ns))
@@ -124,6 +126,8 @@ tarn_status tarn_get_pinned(tarn_namespace *ns, struct tarn_slice key, struct ta
             break;
         tarn__epoch_leave(reading.section);
     }
+    if (!status)
+        status = tarn__verify(ns, location);
     if (!status) {
         ns->engine->pin(ns->engine_state, location);
         pin->value = search.record.value;

@@ -41,7 +41,7 @@ static inline tarn_status tarn__read_find(tarn_namespace *ns, uint64_t hash,
 
         if (__builtin_expect(found == TARN__FOUND, 1))
             return TARN_OK;
-        if (found == TARN__ABSENT)
+        if (found == TARN__ABSENT && !search->damaged)
             return tarn__outcome(TARN_KEY_NOT_FOUND);
     }
     return tarn__read_find_waiting(ns, hash, search, reading, location);
@@ -85,8 +85,12 @@ static inline tarn_status tarn__read_copy_and_leave(tarn_namespace *ns,
                                                     uint64_t location, struct tarn_buf *value,
                                                     size_t at)
 {
-    tarn_status status;
+    tarn_status status = tarn__verify(ns, location);
 
+    if (__builtin_expect(status != TARN_OK, 0)) {
+        tarn__epoch_leave(reading->section);
+        return status;
+    }
     if (__builtin_expect(record->value.length > TARN__COPY_INSIDE_MAX, 0))
         return tarn__read_copy_outside(ns, reading, record, location, value, at);
     status = tarn__read_append(value, at, record->value);

@@ -79,18 +79,18 @@ static tarn_status read_one(struct group *group, size_t i, struct tarn_result *r
 {
     tarn_namespace *ns = group->ns;
     struct tarn__reading *reading = &group->reading;
-    struct tarn__key_search search = {.ns = ns, .key = group->keys[i]};
+    struct tarn__key_search search = {.ns = ns, .key = group->keys[i], .damaged = false};
     uint64_t location = reading->left ? 0 : group->sights[i].location;
     tarn_status status = tarn__check_key(search.key);
 
     if (!status && !(location && tarn__leads_to_key(&search, location)))
         status = tarn__read_find(ns, group->hashes[i], &search, reading, &location);
-    if (status)
-        return status;
-    if (!sink->buf) {
-        status = TARN_OK;
+    if (status || !sink->buf) {
+        /* nothing is handed out */
     } else if (search.record.value.length <= TARN__COPY_INSIDE_MAX) {
-        status = tarn__read_append(sink->buf, sink->at, search.record.value);
+        status = tarn__verify(ns, location);
+        if (!status)
+            status = tarn__read_append(sink->buf, sink->at, search.record.value);
     } else {
         status =
             tarn__read_copy_and_leave(ns, reading, &search.record, location, sink->buf, sink->at);
@@ -176,7 +176,7 @@ struct cut_key {
     uint64_t hash, location;
     struct tarn__look look;
     struct tarn__record record;
-    bool found;
+    bool found, damaged;
 };
 
 /* Looks every key up; false if a writer was met. Inside, or under the locks of all keys. */
@@ -187,7 +187,7 @@ static bool gather(tarn_namespace *ns, struct tarn__index *index, const struct t
         if (tarn__index_place(index, cut[i].hash, &cut[i].look.place))
             __builtin_prefetch(cut[i].look.place.line);
     for (size_t i = 0; i < count; i++) {
-        struct tarn__key_search search = {.ns = ns, .key = keys[i]};
+        struct tarn__key_search search = {.ns = ns, .key = keys[i], .damaged = false};
         enum tarn__found found = tarn__index_look(index, cut[i].hash, tarn__leads_to_key, &search,
                                                   &cut[i].look, &cut[i].location);
 
@@ -196,6 +196,7 @@ static bool gather(tarn_namespace *ns, struct tarn__index *index, const struct t
             return false;
         cut[i].found = found == TARN__FOUND;
         cut[i].record = search.record;
+        cut[i].damaged = cut[i].found ? tarn__verify(ns, cut[i].location) : search.damaged;
     }
     return true;
 }
@@ -267,11 +268,13 @@ static tarn_status judge(const struct cut_key *cut, size_t count, struct tarn_re
     for (size_t i = 0; i < count; i++) {
         memset(&results[i], 0, sizeof results[i]);
         results[i].existed = cut[i].found;
-        results[i].status = cut[i].found ? TARN_OK : TARN_KEY_NOT_FOUND;
-        if (!cut[i].found)
-            status = TARN_KEY_NOT_FOUND;
+        results[i].status = cut[i].damaged ? TARN_CORRUPT
+                            : cut[i].found ? TARN_OK
+                                           : TARN_KEY_NOT_FOUND;
+        if (results[i].status && status != TARN_CORRUPT)
+            status = results[i].status;
     }
-    return status ? tarn__outcome(status) : TARN_OK;
+    return status == TARN_KEY_NOT_FOUND ? tarn__outcome(status) : status;
 }
 
 /* Reads the cut with the writers locked out. */

@@ -7,6 +7,7 @@ static tarn_status run(tarn_namespace *ns, const struct tarn__operation *operati
                        struct tarn_buf *out, struct tarn_result *result)
 {
     struct tarn__sink sink = {.buf = out};
+    uint64_t position = 0;
     tarn_status status;
 
     if (!ns)
@@ -17,8 +18,11 @@ static tarn_status run(tarn_namespace *ns, const struct tarn__operation *operati
     if (!status)
         status = tarn__check_slice(operation->expected);
     if (!status)
-        status = tarn__operation_run(
-            ns, operation, tarn__hash(operation->key, ns->environment->seed), &sink, result);
+        status =
+            tarn__operation_run(ns, operation, tarn__hash(operation->key, ns->environment->seed),
+                                &sink, result, &position);
+    if (!status)
+        status = tarn__wait_end(ns, position, 1);
     if (!status && out)
         out->length = sink.at;
     return status;

@@ -5,8 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define LOCK      "lock"
-#define SNAPSHOTS "snapshots"
+#define LOCK       "lock"
+#define SNAPSHOTS  "snapshots"
+#define NAMESPACES "namespaces"
 
 /* ------------------------------------------------------------------------------------------
  * Looking before anything is touched
@@ -26,7 +27,7 @@ static bool note_name(void *context, const char *name)
         contents->catalog = true;
     else if (strcmp(name, SNAPSHOTS) == 0)
         contents->snapshots = true;
-    else if (strcmp(name, "catalog.new") != 0)
+    else if (strcmp(name, "catalog.new") != 0 && strcmp(name, NAMESPACES) != 0)
         contents->stranger = true;
     return true;
 }
@@ -123,7 +124,30 @@ static tarn_status make_names_durable(const struct tarn__folder *folder)
 {
     tarn_status status = tarn__directory_sync(folder->snapshots);
 
+    if (!status && folder->namespaces)
+        status = tarn__directory_sync(folder->namespaces);
     return status ? status : tarn__directory_sync(folder->top);
+}
+
+static tarn_status open_namespaces(struct tarn__folder *folder)
+{
+    tarn_status status = tarn__directory_open_in(folder->top, NAMESPACES, &folder->namespaces);
+
+    return tarn__failed_with(status, ENOENT) ? TARN_OK : status;
+}
+
+tarn_status tarn__folder_need_namespaces(struct tarn__folder *folder)
+{
+    tarn_status status;
+
+    if (folder->namespaces)
+        return TARN_OK;
+    status = tarn__directory_make_in(folder->top, NAMESPACES);
+    if (tarn__failed_with(status, EEXIST)) /* it could not be made durable before */
+        status = TARN_OK;
+    if (!status)
+        status = tarn__directory_sync(folder->top);
+    return status ? status : tarn__directory_open_in(folder->top, NAMESPACES, &folder->namespaces);
 }
 
 tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os *os,
@@ -142,6 +166,8 @@ tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os
         (void)tarn__advise(status, "no store is there, and read_only makes none");
     if (!status)
         status = open_snapshots(folder);
+    if (!status)
+        status = open_namespaces(folder);
     if (!status && !read_only)
         status = make_names_durable(folder);
     if (status)
@@ -157,6 +183,7 @@ void tarn__folder_close(struct tarn__folder *folder)
 
     if (folder->lock)
         tarn__file_unlock(folder->lock);
+    (void)tarn__directory_close(folder->namespaces);
     (void)tarn__directory_close(folder->snapshots);
     (void)tarn__file_close(folder->lock);
     (void)tarn__directory_close(folder->top);

@@ -4,6 +4,8 @@
  *     DIR/lock            empty; whoever has the store open holds a lock on it
  *     DIR/catalog         docs/format-catalog.md
  *     DIR/catalog.new     the next catalog while it is written
+ *     DIR/namespaces/     NUMBER/, where an engine keeps its files: docs/format-log.md; made when
+ *                         there is the first
  *     DIR/snapshots/      NAME.snapshot: docs/format-snapshot.md; .new-*: one that is being written
  *
  * A file gets its name when it is whole and synced, in place of the one before: a crash leaves the
@@ -17,6 +19,7 @@
 
 struct tarn__folder {
     struct tarn__directory *top, *snapshots;
+    struct tarn__directory *namespaces; /* or NULL */
     struct tarn__file *lock;
     bool read_only;
 };
@@ -28,6 +31,9 @@ struct tarn__folder {
  */
 tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os *os,
                               const char *path, bool read_only);
+
+/* Makes the folder for engines' files, durable, where there is none yet. */
+tarn_status tarn__folder_need_namespaces(struct tarn__folder *folder);
 
 /* Closes and unlocks it. A folder that was not opened, all zero, is allowed. */
 void tarn__folder_close(struct tarn__folder *folder);

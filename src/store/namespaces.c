@@ -176,7 +176,8 @@ static tarn_status describe(tarn_store *store, struct tarn__catalog *catalog)
     catalog->sequence = atomic_load(&store->environment.sequence);
     if (catalog->sequence < store->catalog_sequence)
         catalog->sequence = store->catalog_sequence;
-    catalog->next_number = store->next_number;
+    catalog->next_number =
+        store->next_number > store->reserved_number ? store->next_number : store->reserved_number;
     tarn__autosave_describe(&store->autosave, &catalog->autosave);
     catalog->namespaces = tarn__allocate_zeroed(bytes ? bytes : 1);
     if (!catalog->namespaces)
@@ -187,7 +188,7 @@ static tarn_status describe(tarn_store *store, struct tarn__catalog *catalog)
         struct tarn__catalog_namespace *entry = &catalog->namespaces[i];
 
         entry->number = ns->number;
-        entry->engine = TARN__ENGINE_MEMORY;
+        entry->home = ns->home.number;
         tarn__namespace_options_of(ns, &entry->options);
         tarn__autosave_describe(ns->autosave, &entry->autosave);
         entry->name_length = ns->name_length;
@@ -214,8 +215,10 @@ tarn_status tarn__store_write_catalog(tarn_store *store)
     if (!status)
         status = tarn__catalog_file_replace(store->environment.os, &store->folder, &catalog);
     store->catalog_unknown = status == TARN_OUTCOME_UNKNOWN;
-    if (!status)
+    if (!status) {
         store->catalog_sequence = catalog.sequence;
+        store->reserved_number = catalog.next_number;
+    }
     tarn__catalog_release(&catalog);
     return status;
 }
@@ -253,7 +256,14 @@ static tarn_status owner_changed(void *context)
     return tarn__store_write_catalog(context);
 }
 
+static void owner_sync_failed(void *context, tarn_namespace *ns, tarn_status status)
+{
+    tarn__store_tell(context, TARN_EVENT_SYNC_FAILED, status,
+                     tarn_slice_of(ns->name, ns->name_length), tarn_slice_of("", 0));
+}
+
 const struct tarn__namespace_owner tarn__store_owner = {
+    .sync_failed = owner_sync_failed,
     .lock = owner_lock,
     .unlock = owner_unlock,
     .changed = owner_changed,
@@ -264,18 +274,104 @@ const struct tarn__namespace_owner tarn__store_owner = {
  * The public interface
  */
 
-tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name,
-                                       const struct tarn_namespace_options *options,
-                                       uint64_t number, tarn_namespace **ns)
+/* Makes the struct of a namespace whose home, if it needs one, is there. The home is its own then.
+ */
+static tarn_status make(tarn_store *store, const struct tarn__namespace_plan *parts,
+                        tarn_namespace **ns)
 {
-    tarn_status status = tarn__namespace_make(&store->environment, &tarn__memory_engine, name,
-                                              options, &tarn__store_owner, store, ns);
+    struct tarn__namespace_plan plan = *parts;
+    tarn_status status;
+
+    plan.environment = &store->environment;
+    plan.owner = &tarn__store_owner;
+    plan.owner_context = store;
+    plan.store = store->identity;
+    status = tarn__namespace_make(&plan, ns);
+    if (!status)
+        atomic_fetch_add(&store->references, 1);
+    return status;
+}
+
+/* Replays what is in a namespace's home, and tells where a crash has cut it. */
+static tarn_status replay(tarn_store *store, tarn_namespace *ns)
+{
+    struct tarn__replayed replayed;
+    tarn_status status = tarn__namespace_replay(ns, &replayed);
+    struct tarn_event cut = {.kind = TARN_EVENT_LOG_CUT,
+                             .namespace_name = tarn_slice_of(ns->name, ns->name_length),
+                             .snapshot = tarn_slice_of("", 0),
+                             .bytes = replayed.discarded_bytes};
 
     if (status)
         return status;
-    atomic_fetch_add(&store->references, 1);
-    (*ns)->number = number;
+    tarn__store_raise_sequence(store, replayed.sequence);
+    if (replayed.was_cut)
+        tarn__store_tell_event(store, &cut);
     return TARN_OK;
+}
+
+tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name,
+                                       const struct tarn_namespace_options *options,
+                                       uint64_t number, bool to_fill, tarn_namespace **ns)
+{
+    struct tarn__namespace_plan plan = {.name = name,
+                                        .options = options,
+                                        .number = number,
+                                        .home_is_new = true,
+                                        .to_fill = to_fill};
+    const struct tarn__engine *engine = NULL;
+    tarn_status status = tarn__namespace_engine(options, &engine);
+
+    if (!status && engine->replay) {
+        status = tarn__store_check_folder(store);
+        if (!status && store->folder.read_only)
+            status = tarn__outcome(TARN_READ_ONLY);
+        if (!status)
+            status = tarn__home_make(store, &plan.home);
+    }
+    if (!status)
+        status = make(store, &plan, ns);
+    if (status) {
+        tarn__home_remove(store, &plan.home);
+        return status;
+    }
+    status = replay(store, *ns);
+    if (status)
+        tarn__store_end_namespace(*ns, false);
+    return status;
+}
+
+tarn_status tarn__store_bring_back(tarn_store *store, const struct tarn__catalog_namespace *entry,
+                                   tarn_namespace **ns)
+{
+    struct tarn__namespace_plan plan = {.name = tarn_slice_of(entry->name, entry->name_length),
+                                        .options = &entry->options,
+                                        .number = entry->number};
+    tarn_status status = entry->home ? tarn__home_open(store, entry->home, &plan.home) : TARN_OK;
+
+    if (!status)
+        status = make(store, &plan, ns);
+    if (status) {
+        tarn__home_close(&plan.home);
+        return status;
+    }
+    status = replay(store, *ns);
+    if (status)
+        tarn__store_end_namespace(*ns, true);
+    return status;
+}
+
+void tarn__store_end_namespace(tarn_namespace *ns, bool kept)
+{
+    struct tarn_error error = *tarn_last_error();
+
+    (void)tarn__namespace_end(ns, TARN__DROPPED); /* whose files are left as they are */
+    if (kept)
+        tarn__home_close(&ns->home);
+    else
+        tarn__home_remove(ns->owner_context, &ns->home);
+    tarn__namespace_release(ns);
+    tarn__restore_error(&error);
 }
 
 static tarn_status create_locked(tarn_store *store, struct tarn_slice name,
@@ -291,7 +387,7 @@ static tarn_status create_locked(tarn_store *store, struct tarn_slice name,
                           store->max_namespaces);
     status = tarn__store_make_room(store, 1);
     if (!status)
-        status = tarn__store_make_namespace(store, name, options, store->next_number++, ns);
+        status = tarn__store_make_namespace(store, name, options, store->next_number++, false, ns);
     if (status)
         return status;
     tarn__store_add(store, *ns);
@@ -300,8 +396,7 @@ static tarn_status create_locked(tarn_store *store, struct tarn_slice name,
     status = tarn__store_write_catalog(store);
     if (status) {
         tarn__store_take_out(store, *ns);
-        tarn__namespace_end(*ns, TARN__DROPPED);
-        tarn__namespace_release(*ns);
+        tarn__store_end_namespace(*ns, status == TARN_OUTCOME_UNKNOWN);
         return status;
     }
     atomic_fetch_add(&(*ns)->references, 1);
@@ -363,10 +458,8 @@ static tarn_status drop_locked(tarn_store *store, struct tarn_slice name, tarn_n
     if (status) {
         tarn__store_add(store, *ns);
         tarn__namespace_end_cancel(*ns);
-        return status;
     }
-    tarn__namespace_end(*ns, TARN__DROPPED);
-    return TARN_OK;
+    return status;
 }
 
 tarn_status tarn_namespace_drop(tarn_store *store, struct tarn_slice name)
@@ -379,9 +472,9 @@ tarn_status tarn_namespace_drop(tarn_store *store, struct tarn_slice name)
     if (status)
         return status;
     status = drop_locked(store, name, &ns);
-    tarn__store_unlock_saving(store);
     if (!status)
-        tarn__namespace_release(ns);
+        tarn__store_end_namespace(ns, false);
+    tarn__store_unlock_saving(store);
     return status;
 }
 

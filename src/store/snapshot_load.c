@@ -75,6 +75,23 @@ static tarn_status add_arrival(struct load *load, tarn_namespace *from)
     return TARN_OK;
 }
 
+/* Makes what is filled: on the engine of the namespace whose place it takes, or else on its own. */
+static tarn_status make_arrival(struct load *load, struct tarn_slice name,
+                                const struct tarn_namespace_options *saved, tarn_namespace **from)
+{
+    tarn_store *store = load->store;
+    struct tarn_namespace_options options = *saved;
+    tarn_status status;
+    size_t at;
+
+    pthread_mutex_lock(&store->lock);
+    if (tarn__store_find(store, name, &at))
+        tarn__namespace_options_of(store->namespaces[at], &options);
+    status = tarn__store_make_namespace(store, name, &options, 0, true, from);
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
 /* A namespace of the file begins. */
 static tarn_status begin_namespace(struct load *load)
 {
@@ -90,14 +107,12 @@ static tarn_status begin_namespace(struct load *load)
         return tarn__fail(TARN_TOO_MANY_NAMESPACES,
                           "'%s' has more namespaces than max_namespaces, which is %u",
                           tarn__snapshot_reader_path(&load->reader), load->store->max_namespaces);
-    status = tarn__store_make_namespace(load->store, name, &ns->options, 0, &from);
+    status = make_arrival(load, name, &ns->options, &from);
     if (status)
         return status;
     status = add_arrival(load, from);
-    if (status) {
-        tarn__namespace_end(from, TARN__DROPPED);
-        tarn__namespace_release(from);
-    }
+    if (status)
+        tarn__store_end_namespace(from, false);
     return status;
 }
 
@@ -176,16 +191,47 @@ static tarn_status read_file(struct load *load)
  * Publishing. The table is locked.
  */
 
-/* Adds those that are not there yet to the table: nobody can see them before it is unlocked. */
-static tarn_status add_new(struct load *load)
+static void swap_homes(struct tarn__replacement *change)
+{
+    struct tarn__home home = change->to->home;
+
+    change->to->home = change->from->home;
+    change->from->home = home;
+}
+
+/* Makes the store what it will be, as far as the catalog tells of it, or as it was; doing the one
+ * undoes the other. Those that are not there yet are added to the table, and nobody can see them
+ * before it is unlocked; the others get the home of what was loaded. */
+static void turn(struct load *load, bool forward)
 {
     tarn_store *store = load->store;
-    size_t more = 0;
+
+    for (size_t i = 0; i < load->count; i++) {
+        struct tarn__replacement *change = &load->arrivals[i].change;
+
+        if (change->to) {
+            swap_homes(change);
+        } else if (forward) {
+            change->from->number = store->next_number++;
+            tarn__store_add(store, change->from);
+        } else {
+            tarn__store_take_out(store, change->from);
+        }
+    }
+}
+
+/* What commits a load, as far as it is in files. */
+static tarn_status commit(struct load *load)
+{
+    tarn_store *store = load->store;
+    size_t more = 0, homes = 0;
     tarn_status status;
 
-    for (size_t i = 0; i < load->count; i++)
+    for (size_t i = 0; i < load->count; i++) {
         more += load->arrivals[i].change.to == NULL;
-    if (!more)
+        homes += load->arrivals[i].change.from->home.directory != NULL;
+    }
+    if (!more && !homes)
         return TARN_OK;
     if (store->count + more > store->max_namespaces)
         return tarn__fail(TARN_TOO_MANY_NAMESPACES,
@@ -194,18 +240,32 @@ static tarn_status add_new(struct load *load)
     status = tarn__store_make_room(store, more);
     if (status)
         return status;
-    for (size_t i = 0; i < load->count; i++) {
-        if (load->arrivals[i].change.to)
-            continue;
-        load->arrivals[i].change.from->number = store->next_number++;
-        tarn__store_add(store, load->arrivals[i].change.from);
-    }
+    turn(load, true);
     status = tarn__store_write_catalog(store);
     if (status)
-        for (size_t i = 0; i < load->count; i++)
-            if (!load->arrivals[i].change.to)
-                tarn__store_take_out(store, load->arrivals[i].change.from);
+        turn(load, false);
     return status;
+}
+
+/* Finds the namespaces whose place is taken. */
+static tarn_status find_present(struct load *load)
+{
+    const tarn_store *store = load->store;
+    size_t at;
+
+    for (size_t i = 0; i < load->count; i++) {
+        struct tarn__replacement *change = &load->arrivals[i].change;
+        const tarn_namespace *from = change->from;
+
+        if (!tarn__store_find(store, tarn_slice_of(from->name, from->name_length), &at))
+            continue;
+        change->to = store->namespaces[at];
+        if (change->to->engine != from->engine)
+            return tarn__fail(TARN_NAMESPACE_EXISTS,
+                              "namespace \"%.*s\" was made on another engine meanwhile: load again",
+                              (int)from->name_length, from->name);
+    }
+    return TARN_OK;
 }
 
 static tarn_status lock_present(struct load *load)
@@ -226,20 +286,13 @@ static tarn_status lock_present(struct load *load)
 /* All at one moment: everything is locked before the first is changed. */
 static tarn_status publish(struct load *load)
 {
-    tarn_store *store = load->store;
-    tarn_status status;
-    size_t at;
+    tarn_status status = find_present(load);
 
-    for (size_t i = 0; i < load->count; i++) {
-        const tarn_namespace *from = load->arrivals[i].change.from;
-
-        if (tarn__store_find(store, tarn_slice_of(from->name, from->name_length), &at))
-            load->arrivals[i].change.to = store->namespaces[at];
-    }
-    status = lock_present(load);
-    tarn__store_raise_sequence(store, load->sequence);
     if (!status)
-        status = add_new(load);
+        status = lock_present(load);
+    tarn__store_raise_sequence(load->store, load->sequence);
+    if (!status)
+        status = commit(load);
     for (size_t i = 0; i < load->count; i++) {
         if (load->arrivals[i].locked && status)
             tarn__replace_cancel(&load->arrivals[i].change);
@@ -264,6 +317,11 @@ tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
     if (status)
         return status;
     status = read_file(&load);
+    for (size_t i = 0; i < load.count && !status; i++) {
+        const tarn_namespace *from = load.arrivals[i].change.from;
+
+        status = from->engine->filled ? from->engine->filled(from->engine_state) : TARN_OK;
+    }
     if (!status && load.count) {
         pthread_mutex_lock(&store->lock);
         status = publish(&load);
@@ -271,10 +329,8 @@ tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
     }
     tarn__snapshot_reader_close(&load.reader);
     for (size_t i = 0; i < load.count; i++) {
-        if (!load.arrivals[i].change.from)
-            continue;
-        tarn__namespace_end(load.arrivals[i].change.from, TARN__DROPPED);
-        tarn__namespace_release(load.arrivals[i].change.from);
+        if (load.arrivals[i].change.from)
+            tarn__store_end_namespace(load.arrivals[i].change.from, status == TARN_OUTCOME_UNKNOWN);
     }
     tarn__free(load.arrivals);
     return status;

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "namespace/cut.h"
+#include "namespace/operation.h"
 #include "store/snapshots.h"
 
 #include <assert.h>
@@ -107,6 +108,7 @@ static tarn_status copy_some(struct save *save, struct tarn__cut *cut, const uin
     struct tarn__section *section = tarn__epoch_enter(&ns->environment->epoch);
     bool holds = tarn__cut_holds(cut);
     struct tarn__record record;
+    tarn_status status = TARN_OK;
 
     large->key.length = 0;
     if (count > RECORDS_IN_SECTION)
@@ -116,6 +118,9 @@ static tarn_status copy_some(struct save *save, struct tarn__cut *cut, const uin
     for (*done = 0; *done < count && holds; ++*done) {
         if (*done + AHEAD < count)
             ns->engine->prefetch(ns->engine_state, locations[*done + AHEAD]);
+        status = tarn__verify(ns, locations[*done]);
+        if (status)
+            break;
         ns->engine->read(ns->engine_state, locations[*done], &record);
         if (tarn__snapshot_writer_is_large(&record)) {
             ns->engine->pin(ns->engine_state, locations[*done]);
@@ -126,7 +131,7 @@ static tarn_status copy_some(struct save *save, struct tarn__cut *cut, const uin
             break;
     }
     tarn__epoch_leave(section);
-    return holds ? TARN_OK : cut_is_lost(ns);
+    return holds ? status : cut_is_lost(ns);
 }
 
 static tarn_status save_records(struct save *save, struct tarn__cut *cut, const uint64_t *locations,
@@ -157,7 +162,6 @@ static tarn_status begin_namespace(struct save *save, const struct tarn__cut *cu
     uint8_t content[TARN__SNAPSHOT_NAMESPACE_BYTES_MAX];
     struct tarn__snapshot_namespace described = {
         .number = ns->number,
-        .engine = TARN__ENGINE_MEMORY,
         .options = cut->options,
         .name_length = ns->name_length,
     };

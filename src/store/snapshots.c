@@ -244,8 +244,8 @@ static tarn_status load_all(tarn_store *store, const struct tarn__snapshot_entri
     bool *wanted = tarn__allocate(store->count + 1);
     tarn_status status = wanted ? TARN_OK : TARN_NO_MEMORY;
 
-    if (wanted)
-        memset(wanted, true, store->count);
+    for (size_t i = 0; i < store->count && wanted; i++) /* the others are in their own files */
+        wanted[i] = !store->namespaces[i]->home.directory;
     for (size_t i = 0; i < all->count && !status; i++) {
         const struct tarn__snapshot_entry *entry = &all->entries[i];
 

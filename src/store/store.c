@@ -58,16 +58,20 @@ void tarn__store_release(void *context)
 void tarn__store_tell(tarn_store *store, enum tarn_event_kind kind, tarn_status status,
                       struct tarn_slice namespace_name, struct tarn_slice snapshot)
 {
+    struct tarn_event event = {
+        .kind = kind, .status = status, .namespace_name = namespace_name, .snapshot = snapshot};
+
+    tarn__store_tell_event(store, &event);
+}
+
+void tarn__store_tell_event(tarn_store *store, struct tarn_event *event)
+{
     static const struct tarn_error none;
     struct tarn_error error = *tarn_last_error();
-    struct tarn_event event = {.kind = kind,
-                               .status = status,
-                               .error = status ? &error : &none,
-                               .namespace_name = namespace_name,
-                               .snapshot = snapshot};
 
+    event->error = event->status ? &error : &none;
     if (store->on_event)
-        store->on_event(store->event_context, &event);
+        store->on_event(store->event_context, event);
     tarn__restore_error(&error);
 }
 
@@ -169,11 +173,18 @@ static tarn_status set_up(tarn_store *store, const struct tarn__os *os,
         unmap(os, environment->here, PROCESS_PAGE_BYTES);
         return status;
     }
-    status = make_threads(store);
+    status = tarn__granules_init(&environment->granules);
+    if (!status) {
+        status = make_threads(store);
+        if (status)
+            tarn__granules_release(&environment->granules);
+    }
     if (!status) {
         status = make_locks(store);
-        if (status)
+        if (status) {
             stop_threads(store);
+            tarn__granules_release(&environment->granules);
+        }
     }
     if (status) {
         tarn__pages_release(&environment->pages);
@@ -200,8 +211,7 @@ static tarn_status make_namespaces(tarn_store *store, const struct tarn__catalog
         const struct tarn__catalog_namespace *entry = &catalog->namespaces[i];
         tarn_namespace *ns;
 
-        status = tarn__store_make_namespace(store, tarn_slice_of(entry->name, entry->name_length),
-                                            &entry->options, entry->number, &ns);
+        status = tarn__store_bring_back(store, entry, &ns);
         if (status)
             return status;
         tarn__store_add(store, ns);
@@ -227,7 +237,10 @@ static tarn_status read_folder(tarn_store *store, enum tarn_load load)
     store->environment.seed = catalog.seed;
     atomic_store(&store->environment.sequence, catalog.sequence);
     store->catalog_sequence = catalog.sequence;
-    status = make_namespaces(store, &catalog);
+    store->reserved_number = catalog.next_number;
+    status = tarn__homes_open(store, &catalog);
+    if (!status)
+        status = make_namespaces(store, &catalog);
     if (!status)
         status = tarn__autosave_restore(store, NULL, &catalog.autosave);
     tarn__catalog_release(&catalog);
@@ -261,10 +274,13 @@ static tarn_status check_options(const struct tarn_options *options, const char 
 static void tear_down(tarn_store *store)
 {
     stop_threads(store);
-    for (size_t i = 0; i < store->count; i++)
+    for (size_t i = 0; i < store->count; i++) {
+        tarn__home_close(&store->namespaces[i]->home);
         tarn__namespace_release(store->namespaces[i]);
+    }
     tarn__free(store->namespaces);
     tarn__pages_release(&store->environment.pages);
+    tarn__granules_release(&store->environment.granules);
     tarn__folder_close(&store->folder);
     tarn__store_release(store);
 }
@@ -303,7 +319,7 @@ tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
         struct tarn_error error = *tarn_last_error();
 
         for (size_t i = 0; i < store->count; i++)
-            tarn__namespace_end(store->namespaces[i], TARN__CLOSED);
+            (void)tarn__namespace_end(store->namespaces[i], TARN__CLOSED);
         tear_down(store);
         tarn__restore_error(&error);
         return status;
@@ -317,8 +333,22 @@ tarn_status tarn_open(const char *dir, const struct tarn_options *options, tarn_
     return tarn__store_open(tarn__os_posix(), dir, options, store);
 }
 
+/* Ends all namespaces; returns the first failure, which is the last error. */
+static tarn_status end_all(tarn_store *store)
+{
+    struct tarn_error first = {0};
+
+    for (size_t i = 0; i < store->count; i++)
+        if (tarn__namespace_end(store->namespaces[i], TARN__CLOSED) && !first.status)
+            first = *tarn_last_error();
+    if (first.status)
+        tarn__restore_error(&first);
+    return first.status;
+}
+
 tarn_status tarn_close(tarn_store *store)
 {
+    struct tarn_error error;
     size_t prepared = 0;
     unsigned looks = 0;
     tarn_status status;
@@ -341,11 +371,13 @@ tarn_status tarn_close(tarn_store *store)
         return status;
     }
     store->closed = true;
-    for (size_t i = 0; i < store->count; i++)
-        tarn__namespace_end(store->namespaces[i], TARN__CLOSED);
+    status = end_all(store);
+    error = *tarn_last_error();
     tarn__store_unlock_saving(store);
     while (atomic_load(&store->calls)) /* they find it closed and leave */
         tarn__os_pause(store->environment.os, looks++);
     tear_down(store);
-    return TARN_OK;
+    if (status)
+        tarn__restore_error(&error);
+    return status;
 }

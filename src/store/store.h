@@ -42,7 +42,9 @@ struct tarn_store {
     uint64_t catalog_sequence; /* that it says: no snapshot of the store has a higher one */
     uint64_t spared_sequence;  /* autosaves delete nothing that was there when the store was opened
                                   without all that its snapshots hold */
-    uint64_t next_number;      /* of a namespace */
+    uint64_t next_number;      /* of a namespace or a home */
+    uint64_t reserved_number;  /* that the catalog says: of homes, those from there on are not made
+                                  before it says a higher one */
     struct tarn__autosave autosave;
     tarn_namespace **namespaces; /* sorted by name */
     size_t count, capacity;
@@ -56,6 +58,24 @@ static inline bool tarn__store_in_folder(const tarn_store *store)
 {
     return store->folder.top != NULL;
 }
+
+/* ------------------------------------------------------------------------------------------
+ * homes.c: the folders in which engines keep their files
+ */
+
+/* Opening: removes what a crash has left of homes that the catalog does not tell of. */
+tarn_status tarn__homes_open(tarn_store *store, const struct tarn__catalog *catalog);
+
+/* Makes an empty one, whose name is durable. Locked. */
+tarn_status tarn__home_make(tarn_store *store, struct tarn__home *home);
+
+tarn_status tarn__home_open(tarn_store *store, uint64_t number, struct tarn__home *home);
+
+/* The last error stays what it is, as with the next. Without a home nothing is done. */
+void tarn__home_close(struct tarn__home *home);
+
+/* Removes it with its files, as far as that can be done: the next opening tries again. */
+void tarn__home_remove(tarn_store *store, struct tarn__home *home);
 
 /* ------------------------------------------------------------------------------------------
  * namespaces.c
@@ -85,11 +105,19 @@ bool tarn__store_find(const tarn_store *store, struct tarn_slice name, size_t *a
 /* TARN_NAMESPACE_NOT_FOUND with its name, and the like. */
 tarn_status tarn__store_named(tarn_status status, struct tarn_slice name);
 
-/* Makes a namespace that is not in the table yet. It has a reference of the table's. This one needs
- * no lock. */
+/* Makes a new namespace that is not in the table yet, with a home if its engine needs one. It has a
+ * reference of the table's. to_fill: tarn__fill() is to come. */
 tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name,
                                        const struct tarn_namespace_options *options,
-                                       uint64_t number, tarn_namespace **ns);
+                                       uint64_t number, bool to_fill, tarn_namespace **ns);
+
+/* Makes the namespace that the catalog tells of, with what is in its home. */
+tarn_status tarn__store_bring_back(tarn_store *store, const struct tarn__catalog_namespace *entry,
+                                   tarn_namespace **ns);
+
+/* Ends a namespace that is in no table any more, and gives back the table's reference. kept: its
+ * home stays, since it is not known what the catalog says. */
+void tarn__store_end_namespace(tarn_namespace *ns, bool kept);
 
 /* Puts it there; with the room of tarn__store_make_room() this cannot fail. */
 tarn_status tarn__store_make_room(tarn_store *store, size_t more);
@@ -111,6 +139,9 @@ extern const struct tarn__namespace_owner tarn__store_owner;
 /* Tells an event, with the last error as its detail, which stays the last. No lock is held. */
 void tarn__store_tell(tarn_store *store, enum tarn_event_kind kind, tarn_status status,
                       struct tarn_slice namespace_name, struct tarn_slice snapshot);
+
+/* The same with the event made out. */
+void tarn__store_tell_event(tarn_store *store, struct tarn_event *event);
 
 /* Gives back a reference: context is the store. */
 void tarn__store_release(void *context);

@@ -44,10 +44,15 @@ static void test_options_come_back(void **state)
 {
     struct store_folder *f = *state;
     struct tarn_namespace_options all[] = {
-        {sizeof all[0], 16, 5000, 0, TARN_VALUE_BYTES_MAX, 0},
-        {sizeof all[0], 1, 1, 1, 1, 1},
-        {sizeof all[0], TARN_SHARDS_MAX, UINT32_MAX, UINT64_MAX, 12345, UINT64_MAX},
-        {sizeof all[0], 17, 250, 1000000, 65536, (uint64_t)1 << 33},
+        *NAMESPACE_OPTIONS(.shards = 16, .lock_timeout_ms = 5000,
+                           .max_value_size = TARN_VALUE_BYTES_MAX),
+        *NAMESPACE_OPTIONS(.shards = 1, .lock_timeout_ms = 1, .max_keys = 1, .max_value_size = 1,
+                           .max_bytes = 1),
+        *NAMESPACE_OPTIONS(.shards = TARN_SHARDS_MAX, .lock_timeout_ms = UINT32_MAX,
+                           .max_keys = UINT64_MAX, .max_value_size = 12345,
+                           .max_bytes = UINT64_MAX),
+        *NAMESPACE_OPTIONS(.shards = 17, .lock_timeout_ms = 250, .max_keys = 1000000,
+                           .max_value_size = 65536, .max_bytes = (uint64_t)1 << 33),
     };
     char name[NUMBERED_KEY_ROOM];
     size_t count;

@@ -150,6 +150,11 @@ static void test_max_memory_bytes(void **state)
     while (count < 100000 &&
            (status = tarn_insert(f->ns, numbered_key(room, count), value)) == TARN_OK)
         count++;
+    if (fixture_backend != &fixture_backends[0]) { /* the values are not in memory */
+        expect_ok(status);
+        free(bytes);
+        return;
+    }
     expect_status(TARN_FULL, status);
     /* Half of the limit is the least that it should be good for. */
     expect_that(count > (8 << 20) / 1000);

@@ -19,15 +19,14 @@ static struct tarn_pin pin_of(tarn_namespace *ns, struct tarn_slice key)
 /* Writes enough, in all size classes, to reuse whatever memory was given back. */
 static void churn(tarn_namespace *ns)
 {
+    void *bytes = patterned_bytes(value_sizes[VALUE_SIZES - 1], 1000);
+    uint64_t writes = repeated(25 * VALUE_SIZES);
     char room[NUMBERED_KEY_ROOM];
 
-    for (unsigned i = 0; i < 200; i++) {
-        size_t size = value_sizes[i % VALUE_SIZES];
-        void *bytes = patterned_bytes(size, i + 1000);
-
-        expect_ok(tarn_set(ns, numbered_key(room, i % 3), tarn_slice_of(bytes, size), NULL, NULL));
-        free(bytes);
-    }
+    for (uint64_t i = 0; i < writes; i++)
+        expect_ok(tarn_set(ns, numbered_key(room, i % 3),
+                           tarn_slice_of(bytes, value_sizes[i % VALUE_SIZES]), NULL, NULL));
+    free(bytes);
 }
 
 static void expect_pinned(struct tarn_pin *pin, size_t size)

@@ -274,6 +274,8 @@ static void test_memory_limit(void **state)
         STORE_OPTIONS(.max_memory_bytes = 24 * MIB, .load = TARN_LOAD_NOTHING);
     struct fixture_state before;
 
+    if (fixture_backend != &fixture_backends[0])
+        skip(); /* the values of the others are not in memory */
     for (char key[2] = "a"; key[0] < 'a' + 16; key[0]++)
         set_zeros(f->ns, key, MIB);
     expect_ok(tarn_snapshot_save(f->store, text("s"), NULL));
@@ -387,14 +389,14 @@ static void test_batches_and_positions_of_before(void **state)
 static void test_memory_does_not_pile_up(void **state)
 {
     struct store_folder *f = *state;
-    uint64_t after_first = 0, before;
+    uint64_t after_first = 0, before, times = 1 + repeated(19);
 
     fill(f->ns, 0, 20000, "about as many bytes as a value often has, or a little more than that");
     before = store_folder_stats(f->ns).memory_bytes;
-    for (unsigned i = 0; i < 20; i++)
+    for (unsigned i = 0; i < times; i++)
         expect_ok(tarn_snapshot_save(f->store, text("s"), NULL));
     expect_that(store_folder_stats(f->ns).memory_bytes <= before + MIB);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < times; i++) {
         expect_ok(tarn_snapshot_load(f->store, text("s")));
         if (i == 0)
             after_first = store_folder_stats(f->ns).memory_bytes;

@@ -150,7 +150,7 @@ static bool try_store(const struct place *place)
 /* Of a catalog or of a snapshot. */
 static bool try_namespace(const struct place *place)
 {
-    static const uint8_t engines[] = {0, 2, 3, 255}, letters[] = {0, 0x1f, 0x7f, 0x80, 0xff};
+    static const uint8_t engines[] = {0, 2, 4, 255}, letters[] = {0, 0x1f, 0x7f, 0x80, 0xff};
     const struct mutant_made corrupt = {.status = TARN_CORRUPT};
     size_t name_length = place->bytes[NS_NAME_LENGTH];
     bool right = try_number(place, TARN_CORRUPT, NS_SHARDS, 4, 0) &&

@@ -8,7 +8,7 @@
  * read at one opening.
  *
  * TARN_SEED is the first run's seed, TARN_CRASH_SEEDS says how many there are; TARN_TEST_SCALE
- * multiplies them.
+ * multiplies them. TARN_CRASH_RUN_STATES bounds the crash states that are opened after each run.
  */
 #include "crash/run.h"
 
@@ -40,6 +40,11 @@ static uint64_t seeds(void)
 static uint64_t first_seed(void)
 {
     return environment_number("TARN_SEED", 1);
+}
+
+static uint64_t run_states(void)
+{
+    return environment_number("TARN_CRASH_RUN_STATES", 0);
 }
 
 /* Runs it once; false: it failed and was printed. *fired: whether there was a call to fail. */
@@ -76,8 +81,11 @@ static void fail_each_sync(enum sim_sync_failure failure, const char *what)
         bool fired = true;
 
         for (uint64_t nth = 1; fired; nth++, runs++) {
-            struct crash_settings settings = {
-                .seed = seed + i, .failing_sync = nth, .sync_failure = failure, .quiet = true};
+            struct crash_settings settings = {.seed = seed + i,
+                                              .states_max = run_states(),
+                                              .failing_sync = nth,
+                                              .sync_failure = failure,
+                                              .quiet = true};
 
             if (!run_once(&settings, what, nth, &states, &fired))
                 fail();
@@ -112,7 +120,10 @@ static void fail_each_call(enum os_fault_effect effect, bool lasting, int error,
                                          .nth = nth,
                                          .lasting = lasting,
                                          .error = error};
-            struct crash_settings settings = {.seed = seed + i, .fault = &plan, .quiet = true};
+            struct crash_settings settings = {.seed = seed + i,
+                                              .states_max = run_states(),
+                                              .fault = &plan,
+                                              .quiet = true};
 
             if (!run_once(&settings, what, nth, &states, &fired))
                 fail();

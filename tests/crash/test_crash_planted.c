@@ -23,7 +23,7 @@
 #include <string.h>
 
 #define STEPS      24
-#define STATES_MAX 60000 /* in which a bug must be found */
+#define STATES_MAX 30000 /* in which a bug must be found, and without one nothing */
 #define STATES_RUN 3000  /* of one run of them */
 #define SEED       7000
 #define FILES_MAX  4000 /* changed ones, in which a bug of the formats must be found */

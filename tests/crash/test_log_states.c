@@ -245,7 +245,7 @@ static bool run_seed(uint64_t seed, uint64_t failing_sync, enum sim_sync_failure
     run->model.os = &run->disk->os;
     run->model.by_hand = true;
     run->model.segment_bytes = 400;
-    run->model.mode = seed % 2 ? TARN__SYNC_NONE : TARN__SYNC_ALWAYS;
+    run->model.mode = seed % 2 ? TARN_SYNC_NONE : TARN_SYNC_ALWAYS;
     right = tarn__directory_make(run->model.os, FOLDER) == TARN_OK &&
             log_model_create(&run->model, FOLDER) == TARN_OK;
     if (failing_sync)

@@ -6,19 +6,76 @@
  */
 #include "support/fixture.h"
 
+#include <ftw.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static tarn_status memory_open(const struct tarn_options *options, tarn_store **store)
 {
     return tarn_open(NULL, options, store);
 }
 
+/* The folder for the stores of the log backend; it goes when the process that made it ends. */
+static char log_folder[64];
+static pid_t log_folder_owner;
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static void remove_log_folder(void)
+{
+    if (getpid() == log_folder_owner)
+        (void)nftw(log_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void make_log_folder(void)
+{
+    /* In memory, where it can be: what is tried here is not what survives, and syncs take long. */
+    snprintf(log_folder, sizeof log_folder, "%s/tarn-stores-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (!mkdtemp(log_folder) || atexit(remove_log_folder) != 0)
+        abort();
+    log_folder_owner = getpid();
+}
+
+/* A store in a folder of its own. */
+static tarn_status log_open(const struct tarn_options *options, tarn_store **store)
+{
+    static unsigned count;
+    char path[128];
+
+    if (!log_folder_owner)
+        make_log_folder();
+    snprintf(path, sizeof path, "%s/%u", log_folder, count++);
+    return tarn_open(path, options, store);
+}
+
+static tarn_status log_create(tarn_store *store, struct tarn_slice name,
+                              const struct tarn_namespace_options *options, tarn_namespace **ns)
+{
+    struct tarn_namespace_options on_log = {.size = sizeof on_log};
+
+    if (options)
+        on_log = *options;
+    on_log.engine = TARN_ENGINE_LOG;
+    if (!on_log.sync)
+        on_log.sync = TARN_SYNC_NONE;
+    return tarn_namespace_create(store, name, &on_log, ns);
+}
+
 const struct backend fixture_backends[] = {
     {"memory", memory_open, tarn_namespace_create},
+    {"log", log_open, log_create},
 };
 const size_t fixture_backend_count = sizeof fixture_backends / sizeof fixture_backends[0];
 const struct backend *fixture_backend = &fixture_backends[0];
@@ -152,6 +209,13 @@ uint64_t environment_number(const char *name, uint64_t fallback)
     const char *value = getenv(name);
 
     return value && *value ? strtoull(value, NULL, 0) : fallback;
+}
+
+uint64_t repeated(uint64_t number)
+{
+    uint64_t part = number * environment_number("TARN_REPEAT_PERCENT", 100) / 100;
+
+    return part ? part : 1;
 }
 
 void fixture_expect_status(tarn_status wanted, tarn_status got, const char *what, const char *file,

@@ -84,6 +84,11 @@ uint64_t random_below(uint64_t *state, uint64_t bound);
 /* The number in an environment variable, or fallback where it is not set. */
 uint64_t environment_number(const char *name, uint64_t fallback);
 
+/* TARN_REPEAT_PERCENT per cent of a number, at least 1; all of it where that is not set. For what
+ * is repeated to meet many states of the library, which is the plain build's work: a sanitizer sees
+ * after fewer what it can see. */
+uint64_t repeated(uint64_t number);
+
 /* Checks. Each fails the test with the expression, what was expected and what there was. */
 #define expect_status(wanted, call)                                                                \
     fixture_expect_status((wanted), (call), #call, __FILE__, __LINE__)

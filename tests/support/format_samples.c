@@ -161,8 +161,8 @@ struct tarn__catalog sample_catalog(void)
     catalog.autosave.keep = 3;
     memset(&jobs, 0, sizeof jobs);
     jobs.number = 7;
-    jobs.engine = TARN__ENGINE_MEMORY;
     jobs.options = (struct tarn_namespace_options){.size = sizeof jobs.options,
+                                                   .engine = TARN_ENGINE_MEMORY,
                                                    .shards = 16,
                                                    .lock_timeout_ms = 5000,
                                                    .max_keys = 1000000,
@@ -192,8 +192,15 @@ static void random_namespace(uint64_t *random, size_t at, struct tarn__catalog_n
 {
     char number[20];
 
-    ns->number = at * 3 + random_below(random, 3);
-    ns->engine = TARN__ENGINE_MEMORY;
+    ns->number = at * 4 + random_below(random, 2);
+    ns->options.engine = TARN_ENGINE_MEMORY;
+    if (random_below(random, 2)) {
+        ns->home = at * 4 + 2 + random_below(random, 2);
+        ns->options.engine = TARN_ENGINE_LOG;
+        ns->options.sync = 1 + (unsigned)random_below(random, 3);
+        ns->options.sync_interval_ms = 1 + (uint32_t)random_below(random, 3600000);
+        ns->options.segment_bytes = 65536 + random_below(random, 1073741824 - 65535);
+    }
     ns->options.size = sizeof ns->options;
     ns->options.shards = 1 + (uint32_t)random_below(random, TARN_SHARDS_MAX);
     ns->options.lock_timeout_ms = 1 + (uint32_t)random_below(random, UINT32_MAX);
@@ -217,7 +224,7 @@ struct tarn__catalog random_catalog(uint64_t *random, size_t count)
     catalog.sequence = random_next(random) >> (8 + random_below(random, 56));
     random_autosave(random, &catalog.autosave);
     catalog.count = random_below(random, count + 1);
-    catalog.next_number = catalog.count * 3 + random_below(random, 5);
+    catalog.next_number = catalog.count * 4 + random_below(random, 5);
     if (catalog.count == 0)
         return catalog;
     catalog.namespaces = tarn__allocate_zeroed(catalog.count * sizeof catalog.namespaces[0]);
@@ -262,7 +269,11 @@ void expect_same_catalog(const struct tarn__catalog *wanted, const struct tarn__
         const struct tarn__catalog_namespace *a = &wanted->namespaces[i], *b = &got->namespaces[i];
 
         expect_number(a->number, b->number);
-        expect_number(a->engine, b->engine);
+        expect_number(a->home, b->home);
+        expect_number(a->options.engine, b->options.engine);
+        expect_number(a->options.sync, b->options.sync);
+        expect_number(a->options.sync_interval_ms, b->options.sync_interval_ms);
+        expect_number(a->options.segment_bytes, b->options.segment_bytes);
         expect_same_options(&a->options, &b->options);
         expect_bytes(tarn_slice_of(a->name, a->name_length),
                      tarn_slice_of(b->name, b->name_length));
@@ -284,8 +295,8 @@ const struct tarn__snapshot_head sample_head = {.scope = TARN__SCOPE_NAMESPACE,
 
 const struct tarn__snapshot_namespace sample_namespace = {
     .number = 7,
-    .engine = TARN__ENGINE_MEMORY,
-    .options = {.size = sizeof(struct tarn_namespace_options),
+    .options = {.engine = TARN_ENGINE_MEMORY,
+                .size = sizeof(struct tarn_namespace_options),
                 .shards = 16,
                 .lock_timeout_ms = 5000,
                 .max_keys = 1000000,

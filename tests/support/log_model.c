@@ -97,8 +97,9 @@ static uint64_t monotonic_ns(const void *context)
 static tarn_status open_log(struct log_model *model, bool read_only, struct reader *reader)
 {
     const struct tarn__log_visitor visitor = {.context = reader, .put = put, .remove = take_away};
-    tarn_status status = tarn__segments_open(&model->log.segments, model->directory, model->os,
-                                             store_identity, 7, read_only);
+    tarn_status status =
+        tarn__segments_open(&model->log.segments, model->directory, model->os,
+                            &model->environment.granules, store_identity, 7, read_only);
 
     if (status)
         return status;
@@ -120,11 +121,15 @@ tarn_status log_model_open(struct log_model *model, const char *path, bool read_
     model->environment.os = model->os;
     model->log.environment = &model->environment;
     model->log.segment_bytes = model->segment_bytes;
-    status = tarn__jobs_init(&model->environment.quick, monotonic_ns, model->os);
+    status = tarn__granules_init(&model->environment.granules);
+    if (!status)
+        status = tarn__jobs_init(&model->environment.quick, monotonic_ns, model->os);
     if (!status) {
         status = open_log(model, read_only, &reader);
-        if (status)
+        if (status) {
             tarn__jobs_stop(&model->environment.quick);
+            tarn__granules_release(&model->environment.granules);
+        }
     }
     if (status) {
         (void)tarn__directory_close(model->directory);
@@ -162,6 +167,7 @@ tarn_status log_model_close(struct log_model *model, bool with_end)
         tarn__log_release(&model->log);
     tarn__segments_close(&model->log.segments);
     tarn__jobs_stop(&model->environment.quick);
+    tarn__granules_release(&model->environment.granules);
     (void)tarn__directory_close(model->directory);
     model->is_open = false;
     if (!status && with_end)
@@ -205,11 +211,11 @@ tarn_status log_model_write(struct log_model *model, uint64_t *random, bool larg
     status = tarn__log_append(&model->log, writes, count, &position);
     if (status)
         model->done--; /* it was refused */
-    if (!status && model->mode == TARN__SYNC_ALWAYS)
+    if (!status && model->mode == TARN_SYNC_ALWAYS)
         status = tarn__log_wait(&model->log, position);
     if (!status) {
         model->acknowledged = model->done;
-        if (model->mode == TARN__SYNC_ALWAYS)
+        if (model->mode == TARN_SYNC_ALWAYS)
             model->durable = model->done;
     }
     free(values);
@@ -252,7 +258,7 @@ int log_model_match(struct log_model *model, unsigned least)
 static bool location_is_right(struct log_model *model, unsigned key)
 {
     const struct tarn__segment *segment =
-        tarn__segment_of(&model->log.segments, model->locations[key]);
+        tarn__segment_of(&model->environment.granules, model->locations[key]);
     uint64_t offset = tarn__segment_offset(segment, model->locations[key]);
     const uint8_t *bytes = segment->bytes + offset;
     struct tarn__record record;

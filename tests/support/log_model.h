@@ -22,7 +22,7 @@ struct log_state {
 struct log_model {
     const struct tarn__os *os;
     uint64_t segment_bytes;
-    enum tarn__sync_mode mode;
+    enum tarn_sync_mode mode;
     bool by_hand; /* the log's jobs run in log_model_run_jobs() alone, so that runs repeat */
     struct tarn__environment environment;
     struct tarn__directory *directory;

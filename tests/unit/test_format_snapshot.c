@@ -469,7 +469,7 @@ static void what_would_not_be_read_is_not_written(void **state)
         head.namespaces = change == 2 ? 2 : 1;
         head.sequence = change == 3 ? UINT64_C(1) << 56 : 1;
         expect_status(TARN_INVALID_ARGUMENT, tarn__snapshot_head_write(&head, content));
-        ns.engine = change == 0 ? 3 : 1;
+        ns.options.engine = change == 0 ? 2 : 1;
         ns.name_length = change == 1 ? 0 : change == 2 ? 256 : 4;
         ns.options.shards = change == 3 ? 0 : 16;
         expect_status(TARN_INVALID_ARGUMENT, tarn__snapshot_namespace_write(&ns, content, &length));

@@ -63,7 +63,7 @@ static void readers_find_all_while_the_index_grows(void **state)
     index_table_init(&table, 16, index_table_mix);
     contest_add(&contest, 3, look_all_the_time, NULL, 4);
     contest_begin(&contest);
-    write_under_readers(&contest, STABLE_MAX, 1);
+    write_under_readers(&contest, repeated(STABLE_MAX), 1);
     contest_end(&contest);
     index_table_release(&table);
 }
@@ -79,7 +79,7 @@ static void readers_find_all_while_lines_are_used_again(void **state)
     table.fixed = true;
     contest_add(&contest, 3, look_all_the_time, NULL, 5);
     contest_begin(&contest);
-    write_under_readers(&contest, 1500, 400);
+    write_under_readers(&contest, 1500, (unsigned)repeated(400));
     contest_end(&contest);
     index_table_release(&table);
 }

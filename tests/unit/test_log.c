@@ -69,7 +69,7 @@ static void reopen(struct test *test, bool with_end)
     expect_right(test, acknowledged);
 }
 
-static void write_and_reopen(struct test *test, enum tarn__sync_mode mode, bool with_end)
+static void write_and_reopen(struct test *test, enum tarn_sync_mode mode, bool with_end)
 {
     test->model.mode = mode;
     expect_ok(log_model_create(&test->model, test->path));
@@ -84,22 +84,22 @@ static void write_and_reopen(struct test *test, enum tarn__sync_mode mode, bool 
 
 static void test_closed(void **state)
 {
-    write_and_reopen(*state, TARN__SYNC_NONE, true);
+    write_and_reopen(*state, TARN_SYNC_NONE, true);
 }
 
 static void test_killed(void **state)
 {
-    write_and_reopen(*state, TARN__SYNC_NONE, false);
+    write_and_reopen(*state, TARN_SYNC_NONE, false);
 }
 
 static void test_interval(void **state)
 {
-    write_and_reopen(*state, TARN__SYNC_INTERVAL, false);
+    write_and_reopen(*state, TARN_SYNC_INTERVAL, false);
 }
 
 static void test_always(void **state)
 {
-    write_and_reopen(*state, TARN__SYNC_ALWAYS, false);
+    write_and_reopen(*state, TARN_SYNC_ALWAYS, false);
 }
 
 /* Closed, killed, in any mode, in any order. */
@@ -109,7 +109,7 @@ static void test_any_order(void **state)
 
     expect_ok(log_model_create(&test->model, test->path));
     for (unsigned i = 0; i < 30; i++) {
-        test->model.mode = (enum tarn__sync_mode)random_below(&test->random, 3);
+        test->model.mode = (enum tarn_sync_mode)random_below(&test->random, 3);
         tarn__log_set_mode(&test->model.log, test->model.mode, 1);
         write_some(test, (unsigned)random_below(&test->random, 12));
         reopen(test, random_below(&test->random, 2));
@@ -203,7 +203,7 @@ static void test_every_byte_that_was_durable(void **state)
     struct file file;
     uint64_t used;
 
-    test->model.mode = TARN__SYNC_ALWAYS;
+    test->model.mode = TARN_SYNC_ALWAYS;
     test->model.segment_bytes = 1024;
     expect_ok(log_model_create(&test->model, test->path));
     write_some(test, 30);

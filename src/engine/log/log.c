@@ -86,7 +86,7 @@ static void prepare(void *context)
             atomic_store(&log->next, segment);
     }
     pthread_mutex_unlock(&log->segments.lock);
-    (void)tarn__log_wait(log, atomic_load(&log->full));
+    tarn__log_tell(log, tarn__log_wait(log, atomic_load(&log->full)));
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ static tarn_status store(struct tarn__log *log, struct tarn__segment *segment, u
 
     tarn_status status = TARN_OK;
 
-    if (length && atomic_load_explicit(&log->mode, memory_order_relaxed) == TARN__SYNC_ALWAYS)
+    if (length && atomic_load_explicit(&log->mode, memory_order_relaxed) == TARN_SYNC_ALWAYS)
         status = tarn__file_write(segment->file, bytes, length, offset);
     else if (length)
         os->map_write(os, segment->bytes + offset, bytes, length);
@@ -113,13 +113,13 @@ static tarn_status store(struct tarn__log *log, struct tarn__segment *segment, u
 /* What a frame says of the durable point, where that has moved. */
 static void tell_durable_point(struct tarn__log *log, struct tarn__frame *frame)
 {
-    if (log->told == atomic_load_explicit(&log->durable, memory_order_relaxed))
+    if (log->point_told == atomic_load_explicit(&log->durable, memory_order_relaxed))
         return;
     pthread_mutex_lock(&log->sync_lock);
     frame->has_durable_point = true;
     frame->durable_point.segments_back = log->active->head.number - log->durable_number;
     frame->durable_point.offset = log->durable_offset;
-    log->told = atomic_load_explicit(&log->durable, memory_order_relaxed);
+    log->point_told = atomic_load_explicit(&log->durable, memory_order_relaxed);
     pthread_mutex_unlock(&log->sync_lock);
 }
 
@@ -328,7 +328,7 @@ tarn_status tarn__log_append(struct tarn__log *log, struct tarn__write *writes, 
         status = append_locked(log, writes, count, 0);
     *position = atomic_load_explicit(&log->appended, memory_order_relaxed);
     tarn__lock_give(&log->append);
-    if (!status && atomic_load_explicit(&log->mode, memory_order_relaxed) == TARN__SYNC_INTERVAL)
+    if (!status && atomic_load_explicit(&log->mode, memory_order_relaxed) == TARN_SYNC_INTERVAL)
         tarn__log_want_sync(log);
     return status;
 }
@@ -401,6 +401,44 @@ tarn_status tarn__log_begin(struct tarn__log *log, struct tarn__segment *active)
     log->durable_number = log->active->head.number;
     log->durable_offset = log->active->used;
     return TARN_OK;
+}
+
+static tarn_status begin_anew(struct tarn__log *log, struct tarn__log *fresh)
+{
+    struct tarn__segments *before = &log->segments;
+    tarn_status status = tarn__segments_reserve(before);
+
+    if (status)
+        return status;
+    status = tarn__segments_begin_anew(&fresh->segments, before);
+    if (status)
+        return status;
+    status = tarn__log_begin(fresh, NULL); /* which writes the list */
+    before->next_number = fresh->segments.next_number;
+    before->list_unknown = fresh->segments.list_unknown;
+    if (status)
+        tarn__segments_close(&fresh->segments);
+    if (!status || before->list_unknown) /* its list must not be written any more */
+        atomic_store(&log->failed, true);
+    return status;
+}
+
+tarn_status tarn__log_begin_anew(struct tarn__log *log, struct tarn__log *fresh)
+{
+    tarn_status status;
+
+    *fresh = (struct tarn__log){.environment = log->environment,
+                                .segment_bytes = log->segment_bytes,
+                                .sync_failed = log->sync_failed,
+                                .failed_context = log->failed_context};
+    atomic_store(&fresh->mode, atomic_load(&log->mode));
+    atomic_store(&fresh->interval_ns, atomic_load(&log->interval_ns));
+    if (atomic_load(&log->failed))
+        return not_appendable(log);
+    pthread_mutex_lock(&log->segments.lock);
+    status = begin_anew(log, fresh);
+    pthread_mutex_unlock(&log->segments.lock);
+    return status;
 }
 
 void tarn__log_release(struct tarn__log *log)

@@ -24,14 +24,15 @@
 #define TARN__SEGMENT_BYTES_LEAST   ((uint64_t)64 * 1024)
 #define TARN__SEGMENT_BYTES_DEFAULT ((uint64_t)64 * 1024 * 1024)
 
-enum tarn__sync_mode { TARN__SYNC_NONE, TARN__SYNC_INTERVAL, TARN__SYNC_ALWAYS };
-
 struct tarn__log {
     struct tarn__environment *environment;
     struct tarn__segments segments;
-    uint64_t segment_bytes; /* of the largest that is made ahead */
-    _Atomic int mode;       /* enum tarn__sync_mode */
-    _Atomic bool failed;
+    _Atomic uint64_t segment_bytes; /* of the largest that is made ahead */
+    _Atomic int mode;               /* enum tarn_sync_mode */
+    _Atomic bool failed;            /* or replaced: nothing is appended any more */
+    _Atomic bool told;              /* somebody was told of it */
+    void (*sync_failed)(void *context, tarn_status status); /* where nobody waits; or NULL */
+    void *failed_context;
     bool ended; /* when it was opened; as long as nothing is appended, it is */
     _Atomic uint64_t
         mend_sequence;        /* while what is there is written again: the lowest of it; or 0 */
@@ -39,7 +40,7 @@ struct tarn__log {
 
     struct tarn__lock append; /* what follows */
     struct tarn__segment *active;
-    uint64_t told; /* the durable position that frames have told last */
+    uint64_t point_told; /* the durable position that frames have told last */
     uint8_t *scratch;
     _Atomic uint64_t appended; /* position; read without the lock */
     _Atomic uint64_t full;     /* the position at which `active` begins */
@@ -84,7 +85,7 @@ tarn_status tarn__log_wait(struct tarn__log *log, uint64_t position);
 tarn_status tarn__log_sync(struct tarn__log *log);
 
 /* Changes the sync mode. interval_ms: of the mode `interval`. */
-void tarn__log_set_mode(struct tarn__log *log, enum tarn__sync_mode mode, uint32_t interval_ms);
+void tarn__log_set_mode(struct tarn__log *log, enum tarn_sync_mode mode, uint32_t interval_ms);
 
 /* Syncs, and says in the log that this was all: the next opening goes on where it ends. Nobody
  * appends any more. */
@@ -93,8 +94,18 @@ tarn_status tarn__log_end(struct tarn__log *log);
 /* Ends the log's own work. The segments are the caller's again. */
 void tarn__log_release(struct tarn__log *log);
 
-/* For the log's parts: has the interval's sync come after a write; the job that does it; writes the
- * end frame. */
+/*
+ * Begins an empty log in the same directory in place of one, whose settings it gets: what the list
+ * of segments says is replaced at once, and that is durable. Nobody appends meanwhile, nor waits.
+ * The one that was there then has segments that no list names, and may only be released.
+ * TARN_READ_ONLY, and what making a segment gives; TARN_OUTCOME_UNKNOWN: the old one may be read,
+ * and no more.
+ */
+tarn_status tarn__log_begin_anew(struct tarn__log *log, struct tarn__log *fresh);
+
+/* For the log's parts: tells the caller, once, of a failure that nobody waits for; has the
+ * interval's sync come after a write; the job that does it; writes the end frame. */
+void tarn__log_tell(struct tarn__log *log, tarn_status status);
 void tarn__log_want_sync(struct tarn__log *log);
 void tarn__log_run_sync(void *log);
 tarn_status tarn__log_write_end(struct tarn__log *log, uint64_t next_segment);

@@ -82,6 +82,7 @@ static tarn_status follow(struct recovery *recovery, struct tarn__frame_walk *wa
             return status;
         if (found == TARN__FRAME_UNKNOWN)
             return unknown_frame(walk);
+        recovery->opening->was_cut = found == TARN__FRAME_BROKEN;
         if (found != TARN__FRAME_WHOLE)
             return TARN_OK;
         note(recovery, walk);
@@ -106,6 +107,7 @@ static tarn_status look_behind(struct recovery *recovery, struct tarn__frame_wal
             continue; /* at the end, or at a frame of a newer version, which is stepped over */
         note(recovery, walk);
         recovery->opening->discarded_bytes += walk->offset - walk->frame_at;
+        recovery->opening->was_cut = true;
     }
     return status;
 }

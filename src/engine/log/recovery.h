@@ -27,6 +27,7 @@ struct tarn__log_visitor {
 /* What was found. */
 struct tarn__log_opening {
     bool clean;               /* it was ended as it should be */
+    bool was_cut;             /* there is something behind the end that is not whole, or lost */
     uint64_t discarded_bytes; /* of whole frames behind the place where it was cut */
     uint64_t mended_bytes;    /* of frames that were written again */
     uint64_t sequence;        /* the highest that a frame had */

@@ -35,43 +35,6 @@ static bool number_of(const char *name, uint64_t *number)
  * The table
  */
 
-/* The first run of free granules that is long enough, or false. */
-static bool find_granules(struct tarn__segments *segments, uint32_t count, uint32_t *first)
-{
-    uint32_t at = 0;
-
-    *first = 0;
-    while (at < segments->granules_used && at - *first < count) {
-        struct tarn__segment *there = tarn__pointer_table_get(&segments->by_granule, at);
-
-        at = there ? there->first_granule + there->granules : at + 1;
-        if (there)
-            *first = at;
-    }
-    return count <= TARN__GRANULES_MAX - *first;
-}
-
-/* Leads from the segment's granules to it. TARN_NO_MEMORY: from none of them. */
-static tarn_status enter_granules(struct tarn__segments *segments, struct tarn__segment *segment)
-{
-    uint32_t end = segment->first_granule + segment->granules;
-    tarn_status status = TARN_OK;
-
-    /* the last one first: with room for it there is room for all */
-    for (uint32_t i = end; i > segment->first_granule && !status; i--)
-        status = tarn__pointer_table_set(&segments->by_granule, i - 1, segment);
-    if (!status && end > segments->granules_used)
-        segments->granules_used = end;
-    return status;
-}
-
-static void leave_granules(struct tarn__segments *segments, const struct tarn__segment *segment)
-{
-    for (uint32_t i = 0; i < segment->granules; i++)
-        (void)tarn__pointer_table_set(&segments->by_granule, segment->first_granule + i,
-                                      NULL); /* was set before: cannot fail */
-}
-
 /* Puts a segment behind all others: numbers rise. */
 static tarn_status add(struct tarn__segments *segments, struct tarn__segment *segment)
 {
@@ -89,14 +52,20 @@ static tarn_status add(struct tarn__segments *segments, struct tarn__segment *se
     return TARN_OK;
 }
 
-/* Makes a segment whose file is mapped one of the log's. */
-static tarn_status enter(struct tarn__segments *segments, struct tarn__segment *segment)
+/* Makes a segment whose file is mapped one of the log's, at a place that it is wished to have. */
+static tarn_status enter(struct tarn__segments *segments, struct tarn__segment *segment,
+                         uint32_t granules, uint32_t wished)
 {
-    tarn_status status = enter_granules(segments, segment);
+    tarn_status status;
 
     segment->frames = (struct tarn__frame_segment){.seed = tarn__frame_seed(segment->identity),
                                                    .base_sequence = segment->head.base_sequence};
-    return status ? status : add(segments, segment);
+    status =
+        tarn__granules_take(segments->space, granules, wished, segment, &segment->first_granule);
+    if (status)
+        return status;
+    segment->granules = granules;
+    return add(segments, segment);
 }
 
 static void take_out(struct tarn__segments *segments, const struct tarn__segment *segment)
@@ -110,11 +79,23 @@ static void take_out(struct tarn__segments *segments, const struct tarn__segment
     segments->count--;
 }
 
-static void free_segment(struct tarn__segments *segments, struct tarn__segment *segment)
+/* granules is 0 where it has no place. */
+static void free_segment(const struct tarn__os *os, struct tarn__granules *space,
+                         struct tarn__segment *segment)
 {
-    (void)tarn__file_unmap(segments->os, segment->bytes, segment->size); /* or it stays mapped */
+    tarn__granules_give(space, segment->first_granule, segment->granules);
+    (void)tarn__file_unmap(os, segment->bytes, segment->size); /* or it stays mapped */
     tarn__file_close_after_reading(segment->file);
     tarn__free(segment);
+}
+
+bool tarn__segment_unpin(const struct tarn__os *os, struct tarn__granules *space,
+                         struct tarn__segment *segment)
+{
+    if (atomic_fetch_sub(&segment->pins, 1) != TARN__SEGMENT_LET_GO + 1)
+        return false;
+    free_segment(os, space, segment);
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -160,17 +141,24 @@ static tarn_status write_new_file(struct tarn__segments *segments, struct tarn__
 }
 
 /* Numbers are reserved before there are files of them. */
-static tarn_status take_number(struct tarn__segments *segments, uint64_t *number)
+tarn_status tarn__segments_reserve(struct tarn__segments *segments)
 {
     uint64_t reserved = segments->reserved_number;
-    tarn_status status = TARN_OK;
+    tarn_status status;
 
-    if (segments->next_number == reserved) {
-        segments->reserved_number += NUMBERS_RESERVED;
-        status = tarn__segments_write_list(segments);
-        if (status)
-            segments->reserved_number = reserved;
-    }
+    if (segments->next_number < reserved)
+        return TARN_OK;
+    segments->reserved_number += NUMBERS_RESERVED;
+    status = tarn__segments_write_list(segments);
+    if (status)
+        segments->reserved_number = reserved;
+    return status;
+}
+
+static tarn_status take_number(struct tarn__segments *segments, uint64_t *number)
+{
+    tarn_status status = tarn__segments_reserve(segments);
+
     if (!status)
         *number = segments->next_number++;
     return status;
@@ -188,7 +176,6 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
         return TARN_NO_MEMORY;
     segment->size = bytes;
     segment->used = TARN__SEGMENT_HEAD;
-    segment->granules = (uint32_t)((bytes + TARN__GRANULE_BYTES - 1) / TARN__GRANULE_BYTES);
     segment->head = (struct tarn__segment_head){.namespace_number = segments->namespace_number,
                                                 .origin = (uint8_t)origin,
                                                 .as_of = as_of,
@@ -197,9 +184,6 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
     status = segments->os->random_bytes(segments->os, segment->identity, sizeof segment->identity);
     if (!status)
         status = take_number(segments, &segment->head.number);
-    if (!status && !find_granules(segments, segment->granules, &segment->first_granule))
-        status = tarn__fail(TARN_FULL, "the log in '%s' has no place for %" PRIu64 " bytes",
-                            tarn__directory_path(segments->directory), bytes);
     if (status) {
         tarn__free(segment);
         return status;
@@ -209,13 +193,14 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
     if (!status)
         status = write_new_file(segments, segment);
     if (!status)
-        status = enter(segments, segment);
+        status = enter(segments, segment,
+                       (uint32_t)((bytes + TARN__GRANULE_BYTES - 1) / TARN__GRANULE_BYTES),
+                       TARN__ANY_GRANULE);
     if (status) {
         struct tarn_error error = *tarn_last_error();
 
         (void)tarn__file_unlink(segments->directory, name); /* or the next opening does */
-        leave_granules(segments, segment);
-        free_segment(segments, segment);
+        free_segment(segments->os, segments->space, segment);
         tarn__restore_error(&error);
         return status;
     }
@@ -249,9 +234,37 @@ void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segmen
     file_name(segment->head.number, name);
     (void)tarn__file_unlink(segments->directory, name);
     take_out(segments, segment);
-    leave_granules(segments, segment);
-    free_segment(segments, segment);
+    free_segment(segments->os, segments->space, segment);
     tarn__restore_error(&error);
+}
+
+size_t tarn__segments_let_go(struct tarn__segments *segments)
+{
+    size_t pinned = 0;
+
+    while (segments->count) {
+        struct tarn__segment *segment = segments->all[segments->count - 1];
+        char name[NAME_ROOM];
+
+        file_name(segment->head.number, name);
+        (void)tarn__file_unlink(segments->directory, name); /* or the next opening does */
+        segments->count--;
+        if (atomic_fetch_or(&segment->pins, TARN__SEGMENT_LET_GO) != 0)
+            pinned++;
+        else
+            free_segment(segments->os, segments->space, segment);
+    }
+    return pinned;
+}
+
+tarn_status tarn__segment_corrupt(const struct tarn__segments *segments,
+                                  const struct tarn__segment *segment, uint64_t offset)
+{
+    char name[NAME_ROOM], path[PATH_ROOM];
+
+    file_name(segment->head.number, name);
+    snprintf(path, sizeof path, "%s/%s", tarn__directory_path(segments->directory), name);
+    return tarn__file_corrupt(path, offset, "a record is damaged");
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -381,18 +394,16 @@ static tarn_status open_segment(struct tarn__segments *segments,
     if (!segment)
         return TARN_NO_MEMORY;
     segment->head.number = entry->number;
-    segment->first_granule = entry->first_granule;
-    segment->granules = entry->granules;
     segment->sealed_bytes = entry->sealed_bytes;
     segment->synced = segment->sealed_bytes != TARN__SEGMENT_NOT_SEALED;
     segment->listed = true;
     status = open_listed(segments, segment, entry);
     if (!status)
-        status = enter(segments, segment);
+        status = enter(segments, segment, entry->granules, entry->first_granule);
     if (status) {
         struct tarn_error error = *tarn_last_error();
 
-        free_segment(segments, segment);
+        free_segment(segments->os, segments->space, segment);
         tarn__restore_error(&error);
     }
     return status;
@@ -487,7 +498,7 @@ static tarn_status read_list(const struct tarn__segments *segments, struct tarn_
 }
 
 tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__directory *directory,
-                                const struct tarn__os *os,
+                                const struct tarn__os *os, struct tarn__granules *space,
                                 const uint8_t store[TARN__IDENTITY_BYTES],
                                 uint64_t namespace_number, bool read_only)
 {
@@ -495,6 +506,7 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
     tarn_status status;
 
     *segments = (struct tarn__segments){.os = os,
+                                        .space = space,
                                         .directory = directory,
                                         .namespace_number = namespace_number,
                                         .read_only = read_only};
@@ -521,11 +533,25 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
     return status;
 }
 
+tarn_status tarn__segments_begin_anew(struct tarn__segments *fresh,
+                                      const struct tarn__segments *before)
+{
+    *fresh = (struct tarn__segments){.os = before->os,
+                                     .space = before->space,
+                                     .directory = before->directory,
+                                     .namespace_number = before->namespace_number,
+                                     .next_number = before->next_number,
+                                     .reserved_number = before->reserved_number};
+    memcpy(fresh->store, before->store, sizeof fresh->store);
+    return pthread_mutex_init(&fresh->lock, NULL) == 0
+               ? TARN_OK
+               : tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+}
+
 void tarn__segments_close(struct tarn__segments *segments)
 {
     while (segments->count)
-        free_segment(segments, segments->all[--segments->count]);
+        free_segment(segments->os, segments->space, segments->all[--segments->count]);
     tarn__free(segments->all);
-    tarn__pointer_table_release(&segments->by_granule);
     pthread_mutex_destroy(&segments->lock);
 }

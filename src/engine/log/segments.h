@@ -1,6 +1,7 @@
 /*
  * The segments of one log: their files, the list that says which of them count, and where each is
- * in the space of locations.
+ * in the space of locations that all logs of a store share. Where a segment was is in the list; it
+ * gets that place again unless another one has it.
  *
  *     DIR/segments         docs/format-log.md: the list, replaced as a whole
  *     DIR/segments.new     the next one while it is written
@@ -17,7 +18,7 @@
 #ifndef TARN_ENGINE_LOG_SEGMENTS_H
 #define TARN_ENGINE_LOG_SEGMENTS_H
 
-#include "base/pointer_table.h"
+#include "base/granules.h"
 #include "format/segment.h"
 #include "os/os.h"
 
@@ -40,23 +41,25 @@ struct tarn__segment {
     bool synced;            /* everything in it, and nothing more will come */
     bool seen;              /* at the opening: it was read */
     _Atomic uint64_t stale; /* bytes of frames that nobody needs any more */
-    _Atomic uint64_t pins;
+    _Atomic uint64_t pins;  /* how many; and TARN__SEGMENT_LET_GO */
 };
+
+/* Only pins keep the segment: it goes with the last of them. */
+#define TARN__SEGMENT_LET_GO (UINT64_C(1) << 63)
 
 struct tarn__segments {
     const struct tarn__os *os;
+    struct tarn__granules *space;
     struct tarn__directory *directory; /* the caller's */
     uint8_t store[TARN__IDENTITY_BYTES];
     uint64_t namespace_number;
     bool read_only;
-    struct tarn__pointer_table by_granule;
 
     pthread_mutex_t
         lock; /* what follows; it is held while files are made and the list is written */
     struct tarn__segment **all; /* by rising number */
     size_t count, capacity;
     uint64_t next_number, reserved_number; /* the list on disk reserves those below the second */
-    uint32_t granules_used;                /* those from here on are free */
     bool list_unknown;                     /* what the list on disk says */
 };
 
@@ -71,9 +74,14 @@ tarn_status tarn__segments_create(struct tarn__directory *directory, const struc
  * off; nothing has changed then. If it fails there is nothing to close.
  */
 tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__directory *directory,
-                                const struct tarn__os *os,
+                                const struct tarn__os *os, struct tarn__granules *space,
                                 const uint8_t store[TARN__IDENTITY_BYTES],
                                 uint64_t namespace_number, bool read_only);
+
+/* Makes the list of another log, without segments, in the same directory; its numbers go on.
+ * Nothing is written. */
+tarn_status tarn__segments_begin_anew(struct tarn__segments *fresh,
+                                      const struct tarn__segments *before);
 
 /* Ends the mappings and closes the files. What was written to them since is not synced here. */
 void tarn__segments_close(struct tarn__segments *segments);
@@ -94,9 +102,17 @@ tarn_status tarn__segments_grow(struct tarn__segments *segments, struct tarn__se
  * it may be the old or the new one; it is not replaced again before the log is opened anew. */
 tarn_status tarn__segments_write_list(struct tarn__segments *segments);
 
+/* Sees to it that the next segment can be made without writing the list for its number. */
+tarn_status tarn__segments_reserve(struct tarn__segments *segments);
+
 /* Removes a segment that is in no list, with its file as far as that can be done: the next opening
  * tries again. Nobody reads it any more. */
 void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment);
+
+/* Removes all segments, which are in no list, with their files. Those that are pinned stay
+ * readable, and their owner's, until tarn__segment_unpin(); returns how many. Nobody else reads
+ * any. */
+size_t tarn__segments_let_go(struct tarn__segments *segments);
 
 /* Opens the segment's file, if it is not open. */
 tarn_status tarn__segments_open_file(struct tarn__segments *segments,
@@ -104,10 +120,19 @@ tarn_status tarn__segments_open_file(struct tarn__segments *segments,
 
 /* Without the lock. -------------------------------------------------------------------------- */
 
-static inline struct tarn__segment *tarn__segment_of(struct tarn__segments *segments,
+/* Ends a pin. true: it was the last one of a segment that was let go, which is gone now. */
+bool tarn__segment_unpin(const struct tarn__os *os, struct tarn__granules *space,
+                         struct tarn__segment *segment);
+
+/* TARN_CORRUPT at an offset of a segment, whose file need not be open. */
+tarn_status tarn__segment_corrupt(const struct tarn__segments *segments,
+                                  const struct tarn__segment *segment, uint64_t offset)
+    __attribute__((cold));
+
+static inline struct tarn__segment *tarn__segment_of(struct tarn__granules *space,
                                                      uint64_t location)
 {
-    return tarn__pointer_table_get(&segments->by_granule, location >> TARN__GRANULE_SHIFT);
+    return tarn__granules_owner(space, location >> TARN__GRANULE_SHIFT);
 }
 
 static inline uint64_t tarn__segment_offset(const struct tarn__segment *segment, uint64_t location)

@@ -126,12 +126,18 @@ tarn_status tarn__log_sync(struct tarn__log *log)
  * Modes
  */
 
+void tarn__log_tell(struct tarn__log *log, tarn_status status)
+{
+    if (status && log->sync_failed && !atomic_exchange(&log->told, true))
+        log->sync_failed(log->failed_context, status);
+}
+
 void tarn__log_run_sync(void *context)
 {
     struct tarn__log *log = context;
 
     atomic_store(&log->sync_wanted, false);
-    (void)tarn__log_sync(log); /* the next write is told */
+    tarn__log_tell(log, tarn__log_sync(log));
 }
 
 void tarn__log_want_sync(struct tarn__log *log)
@@ -144,11 +150,11 @@ void tarn__log_want_sync(struct tarn__log *log)
                         os->monotonic_ns(os) + atomic_load(&log->interval_ns));
 }
 
-void tarn__log_set_mode(struct tarn__log *log, enum tarn__sync_mode mode, uint32_t interval_ms)
+void tarn__log_set_mode(struct tarn__log *log, enum tarn_sync_mode mode, uint32_t interval_ms)
 {
     atomic_store(&log->interval_ns, (uint64_t)interval_ms * 1000000);
     atomic_store(&log->mode, mode);
-    if (mode == TARN__SYNC_INTERVAL && atomic_load(&log->durable) < atomic_load(&log->appended))
+    if (mode == TARN_SYNC_INTERVAL && atomic_load(&log->durable) < atomic_load(&log->appended))
         tarn__log_want_sync(log);
 }
 

@@ -277,10 +277,14 @@ static void memory_reclaim(void *state)
  * The contract
  */
 
-static tarn_status memory_open(struct tarn__environment *environment, void **state)
+static tarn_status memory_open(struct tarn__environment *environment,
+                               const struct tarn__engine_home *home,
+                               const struct tarn_namespace_options *options, void **state)
 {
     struct memory_engine *engine = tarn__allocate_zeroed(sizeof *engine);
 
+    (void)home;
+    (void)options;
     if (!engine)
         return TARN_NO_MEMORY;
     engine->environment = environment;
@@ -379,10 +383,12 @@ static __attribute__((noinline)) tarn_status append_unprepared(struct memory_eng
     return status;
 }
 
-static tarn_status memory_append(void *state, struct tarn__write *writes, size_t count)
+static tarn_status memory_append(void *state, struct tarn__write *writes, size_t count,
+                                 uint64_t *position)
 {
     struct memory_engine *engine = state;
 
+    (void)position;
     if (count == 1 && writes->removes)
         return TARN_OK;
     if (count > 1 || !writes->location)
@@ -390,6 +396,11 @@ static tarn_status memory_append(void *state, struct tarn__write *writes, size_t
     tarn__record_write_info(tarn__pages_address(&engine->environment->pages, writes->location),
                             &writes->record.info);
     return TARN_OK;
+}
+
+static tarn_status memory_restore(void *state, struct tarn__write *writes, size_t count)
+{
+    return append_unprepared(state, writes, count);
 }
 
 static void memory_read(void *state, uint64_t location, struct tarn__record *record)
@@ -442,9 +453,8 @@ static struct tarn__slab_page *empty_stripe(struct stripe *stripe)
 
 /* The detached pages of all stripes, joined in one list by all_next. All stripes are locked
  * together, so that no page can slip from one that is to come to one that is done. */
-static void *memory_detach(void *state)
+static void *detach(struct memory_engine *engine)
 {
-    struct memory_engine *engine = state;
     struct stripe *stripes[STRIPES];
     struct tarn__slab_page *all = NULL;
 
@@ -486,10 +496,9 @@ static void memory_release(void *state, void *detached)
     }
 }
 
-static void memory_adopt(void *state, void *other_state)
+/* Takes over all that another has. */
+static void adopt(struct memory_engine *engine, struct memory_engine *other)
 {
-    struct memory_engine *engine = state, *other = other_state;
-
     for (size_t i = 0; i < STRIPES; i++) {
         struct stripe *from = atomic_load(&other->stripes[i]);
         struct stripe *to = NULL;
@@ -511,13 +520,21 @@ static void memory_adopt(void *state, void *other_state)
     }
 }
 
+static tarn_status memory_replace(void *state, void *other, void **detached)
+{
+    *detached = detach(state);
+    if (other)
+        adopt(state, other);
+    return TARN_OK;
+}
+
 static void memory_close(void *state)
 {
     struct memory_engine *engine = state;
 
     if (!engine)
         return;
-    memory_release(engine, memory_detach(engine));
+    memory_release(engine, detach(engine));
     for (size_t i = 0; i < STRIPES; i++) {
         struct stripe *stripe = atomic_load(&engine->stripes[i]);
 
@@ -535,12 +552,13 @@ static uint64_t memory_memory_bytes(void *state)
 }
 
 const struct tarn__engine tarn__memory_engine = {
-    .name = "memory",
+    .kind = TARN_ENGINE_MEMORY,
     .open = memory_open,
     .close = memory_close,
     .prepare = memory_prepare,
     .discard = memory_discard,
     .append = memory_append,
+    .restore = memory_restore,
     .read = memory_read,
     .prefetch = memory_prefetch,
     .retire = memory_retire,
@@ -548,8 +566,7 @@ const struct tarn__engine tarn__memory_engine = {
     .pin = memory_pin,
     .unpin = memory_unpin,
     .has_pins = memory_has_pins,
-    .detach = memory_detach,
+    .replace = memory_replace,
     .release = memory_release,
-    .adopt = memory_adopt,
     .memory_bytes = memory_memory_bytes,
 };

@@ -1,0 +1,25 @@
+/* tarn ns drop: removes a namespace with all its keys. */
+#include "../session.h"
+
+static int run(struct invocation *call)
+{
+    struct session session;
+    int code = session_begin(&session, call, SESSION_WRITES | SESSION_STORE);
+
+    if (code)
+        return code;
+    return session_end(
+        &session, session_status(tarn_namespace_drop(session.store, slice_of(call->operands[0]))));
+}
+
+const struct command command_ns_drop = {
+    .name = "ns drop",
+    .summary = "Removes a namespace with all its keys",
+    .operands = "NAME",
+    .operands_min = 1,
+    .operands_max = 1,
+    .text = "It does not ask. A backup, a dump or a snapshot brings it back.\n"
+            "\n"
+            "  tarn ns drop cache\n",
+    .run = run,
+};

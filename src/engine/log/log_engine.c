@@ -1,0 +1,389 @@
+/*
+ * The log engine: what engine.h asks for, with a log (log.h) and its segments.
+ *
+ * A location leads to a granule of the store's space, and that to a segment: so a record is found
+ * without a look at the log, and stays readable when another log takes the place of its own. The
+ * log is replaced under all locks of the namespace, and used under any of them; who waits for a
+ * sync without one has told the namespace so.
+ *
+ * Nothing that was retired is reused: its bytes are stale. A segment that was let go with a clear
+ * or a load goes with its last pin.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "engine/log/recovery.h"
+
+#include <string.h>
+
+struct log_engine {
+    struct tarn__environment *environment;
+    struct tarn__log *log; /* changes under all locks */
+    struct tarn__engine_home home;
+    _Atomic uint64_t let_go; /* segments that only pins keep */
+};
+
+/* ------------------------------------------------------------------------------------------
+ * Opening and closing
+ */
+
+static uint32_t interval_of(const struct tarn_namespace_options *options)
+{
+    return options->sync_interval_ms;
+}
+
+/* Gives a log back whose segments are open; begun: it was. */
+static void free_log(struct tarn__log *log)
+{
+    struct tarn_error error = *tarn_last_error();
+
+    if (log->active) /* it was begun */
+        tarn__log_release(log);
+    tarn__segments_close(&log->segments);
+    tarn__free(log);
+    tarn__restore_error(&error);
+}
+
+static tarn_status open_segments(struct log_engine *engine, struct tarn__log *log)
+{
+    const struct tarn__engine_home *home = &engine->home;
+    struct tarn__environment *environment = engine->environment;
+    tarn_status status = TARN_OK;
+
+    if (home->is_new)
+        status = tarn__segments_create(home->directory, environment->os, home->store, home->number);
+    return status ? status
+                  : tarn__segments_open(&log->segments, home->directory, environment->os,
+                                        &environment->granules, home->store, home->number,
+                                        environment->read_only);
+}
+
+static tarn_status log_open(struct tarn__environment *environment,
+                            const struct tarn__engine_home *home,
+                            const struct tarn_namespace_options *options, void **state)
+{
+    struct log_engine *engine = tarn__allocate_zeroed(sizeof *engine);
+    struct tarn__log *log = tarn__allocate_lines(sizeof *log);
+    tarn_status status = engine && log ? TARN_OK : TARN_NO_MEMORY;
+
+    if (!status) {
+        engine->environment = environment;
+        engine->home = *home;
+        engine->log = log;
+        log->environment = environment;
+        log->segment_bytes = options->segment_bytes;
+        if (home->to_fill)
+            atomic_store(&log->mend_sequence, 1);
+        log->sync_failed = home->sync_failed;
+        log->failed_context = home->context;
+        tarn__log_set_mode(log, options->sync, interval_of(options));
+        status = open_segments(engine, log);
+    }
+    if (status) {
+        tarn__free(log);
+        tarn__free(engine);
+        return status;
+    }
+    *state = engine;
+    return TARN_OK;
+}
+
+static tarn_status log_replay(void *state, const struct tarn__replay *replay,
+                              struct tarn__replayed *replayed)
+{
+    struct log_engine *engine = state;
+    struct tarn__log_opening opening;
+    const struct tarn__log_visitor visitor = {
+        .context = replay->context, .put = replay->put, .remove = replay->remove};
+    tarn_status status = tarn__log_open(engine->log, &visitor, &opening);
+
+    if (status) {
+        engine->log->active = NULL; /* there is nothing to release */
+        return status;
+    }
+    *replayed = (struct tarn__replayed){.sequence = opening.sequence,
+                                        .was_cut = opening.was_cut,
+                                        .discarded_bytes = opening.discarded_bytes};
+    return TARN_OK;
+}
+
+static void log_configure(void *state, const struct tarn_namespace_options *options)
+{
+    struct log_engine *engine = state;
+
+    engine->log->segment_bytes = options->segment_bytes;
+    tarn__log_set_mode(engine->log, options->sync, interval_of(options));
+}
+
+static tarn_status log_finish(void *state)
+{
+    struct log_engine *engine = state;
+
+    return engine->log->active ? tarn__log_end(engine->log) : TARN_OK; /* or it only was read */
+}
+
+static void log_close(void *state)
+{
+    struct log_engine *engine = state;
+
+    if (!engine)
+        return;
+    if (engine->log)
+        free_log(engine->log);
+    tarn__free(engine);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Writing
+ */
+
+static tarn_status log_append(void *state, struct tarn__write *writes, size_t count,
+                              uint64_t *position)
+{
+    struct log_engine *engine = state;
+    uint64_t end;
+    tarn_status status = tarn__log_append(engine->log, writes, count, &end);
+
+    if (!status &&
+        atomic_load_explicit(&engine->log->mode, memory_order_relaxed) == TARN_SYNC_ALWAYS)
+        *position = end;
+    for (size_t i = 0; i < count && !status; i++)
+        if (writes[i].removes)
+            writes[i].location = 0;
+    return status;
+}
+
+static tarn_status log_restore(void *state, struct tarn__write *writes, size_t count)
+{
+    struct log_engine *engine = state;
+    tarn_status status = TARN_OK;
+
+    for (size_t i = 0; i < count && !status; i++)
+        status = tarn__log_append_again(engine->log, &writes[i], 1, writes[i].record.info.sequence);
+    return status;
+}
+
+static tarn_status log_filled(void *state)
+{
+    struct log_engine *engine = state;
+    tarn_status status = tarn__log_sync(engine->log);
+
+    atomic_store(&engine->log->mend_sequence, 0);
+    return status;
+}
+
+static uint64_t log_written(void *state)
+{
+    struct log_engine *engine = state;
+
+    return atomic_load(&engine->log->appended);
+}
+
+static tarn_status log_wait(void *state, uint64_t position)
+{
+    struct log_engine *engine = state;
+
+    return engine->environment->read_only ? TARN_OK : tarn__log_wait(engine->log, position);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Reading
+ */
+
+/* The segment that a location is in, and where there. */
+static inline struct tarn__segment *segment_of(struct log_engine *engine, uint64_t location,
+                                               uint64_t *offset)
+{
+    struct tarn__segment *segment = tarn__segment_of(&engine->environment->granules, location);
+
+    *offset = tarn__segment_offset(segment, location);
+    return segment;
+}
+
+/* Returns how long the frame is; 0: it is damaged, and the record has no key. */
+static inline size_t peek(struct log_engine *engine, uint64_t location, struct tarn__record *record)
+{
+    uint64_t offset;
+    struct tarn__segment *segment = segment_of(engine, location, &offset);
+
+    return tarn__frame_peek(&segment->frames, segment->bytes + offset, segment->size - offset,
+                            record);
+}
+
+static void log_read(void *state, uint64_t location, struct tarn__record *record)
+{
+    if (!peek(state, location, record))
+        *record = (struct tarn__record){0};
+}
+
+static tarn_status log_verify(void *state, uint64_t location)
+{
+    struct log_engine *engine = state;
+    uint64_t offset;
+    struct tarn__segment *segment = segment_of(engine, location, &offset);
+    struct tarn__record record;
+    size_t length = peek(engine, location, &record);
+
+    if (length && length <= segment->size - offset &&
+        tarn__frame_verify(&segment->frames, offset, segment->bytes + offset, length))
+        return TARN_OK;
+    return tarn__segment_corrupt(&engine->log->segments, segment, offset);
+}
+
+static void log_prefetch(void *state, uint64_t location)
+{
+    struct log_engine *engine = state;
+    uint64_t offset;
+    struct tarn__segment *segment = segment_of(engine, location, &offset);
+
+    __builtin_prefetch(segment->bytes + offset);
+    __builtin_prefetch(segment->bytes + offset + 64);
+}
+
+static void log_retire(void *state, const uint64_t *locations, size_t count, size_t bytes)
+{
+    struct log_engine *engine = state;
+
+    (void)bytes; /* the frames tell how long they are */
+    for (size_t i = 0; i < count; i++) {
+        uint64_t offset;
+        struct tarn__segment *segment = segment_of(engine, locations[i], &offset);
+        struct tarn__record record;
+
+        atomic_fetch_add_explicit(&segment->stale, peek(engine, locations[i], &record),
+                                  memory_order_relaxed);
+    }
+}
+
+/* Memory is never what an append lacks. */
+static void log_reclaim(void *state)
+{
+    (void)state;
+}
+
+static void log_pin(void *state, uint64_t location)
+{
+    uint64_t offset;
+
+    atomic_fetch_add(&segment_of(state, location, &offset)->pins, 1);
+}
+
+static void log_unpin(void *state, uint64_t location)
+{
+    struct log_engine *engine = state;
+    uint64_t offset;
+    struct tarn__segment *segment = segment_of(engine, location, &offset);
+
+    if (tarn__segment_unpin(engine->environment->os, &engine->environment->granules, segment))
+        atomic_fetch_sub(&engine->let_go, 1);
+}
+
+static bool log_has_pins(void *state)
+{
+    struct log_engine *engine = state;
+    struct tarn__segments *segments = &engine->log->segments;
+    bool found = atomic_load(&engine->let_go) > 0;
+
+    pthread_mutex_lock(&segments->lock);
+    for (size_t i = 0; i < segments->count && !found; i++)
+        found = atomic_load(&segments->all[i]->pins) > 0;
+    pthread_mutex_unlock(&segments->lock);
+    return found;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * All of it
+ */
+
+static tarn_status log_replace(void *state, void *other, void **detached)
+{
+    struct log_engine *engine = state, *from = other;
+    struct tarn__log *before = engine->log, *fresh;
+    tarn_status status;
+
+    if (other) {
+        engine->log = from->log;
+        from->log = NULL;
+        engine->log->failed_context = engine->home.context;
+        *detached = before;
+        return TARN_OK;
+    }
+    fresh = tarn__allocate_lines(sizeof *fresh);
+    if (!fresh)
+        return TARN_NO_MEMORY;
+    status = tarn__log_begin_anew(before, fresh);
+    if (status) {
+        tarn__free(fresh);
+        return status;
+    }
+    engine->log = fresh;
+    *detached = before;
+    return TARN_OK;
+}
+
+static void log_release(void *state, void *detached)
+{
+    struct log_engine *engine = state;
+    struct tarn__log *log = detached;
+    size_t pinned;
+
+    tarn__log_release(log);
+    pinned = tarn__segments_let_go(&log->segments);
+    atomic_fetch_add(&engine->let_go, pinned);
+    tarn__segments_close(&log->segments);
+    tarn__free(log);
+}
+
+static uint64_t log_memory_bytes(void *state)
+{
+    struct log_engine *engine = state;
+    struct tarn__segments *segments = &engine->log->segments;
+    uint64_t bytes = sizeof *engine + sizeof *engine->log;
+
+    pthread_mutex_lock(&segments->lock);
+    bytes += segments->count * sizeof(struct tarn__segment);
+    pthread_mutex_unlock(&segments->lock);
+    return bytes;
+}
+
+static void log_disk_stats(void *state, struct tarn_stats *stats)
+{
+    struct log_engine *engine = state;
+    struct tarn__segments *segments = &engine->log->segments;
+
+    pthread_mutex_lock(&segments->lock);
+    stats->segments = (uint32_t)segments->count;
+    for (size_t i = 0; i < segments->count; i++) {
+        const struct tarn__segment *segment = segments->all[i];
+
+        stats->disk_bytes += segment->size;
+        stats->log_bytes += segment->used - TARN__SEGMENT_HEAD;
+        stats->stale_bytes += atomic_load_explicit(&segment->stale, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&segments->lock);
+}
+
+const struct tarn__engine tarn__log_engine = {
+    .kind = TARN_ENGINE_LOG,
+    .open = log_open,
+    .replay = log_replay,
+    .configure = log_configure,
+    .finish = log_finish,
+    .close = log_close,
+    .append = log_append,
+    .restore = log_restore,
+    .filled = log_filled,
+    .written = log_written,
+    .wait = log_wait,
+    .read = log_read,
+    .verify = log_verify,
+    .prefetch = log_prefetch,
+    .retire = log_retire,
+    .reclaim = log_reclaim,
+    .pin = log_pin,
+    .unpin = log_unpin,
+    .has_pins = log_has_pins,
+    .replace = log_replace,
+    .release = log_release,
+    .memory_bytes = log_memory_bytes,
+    .disk_stats = log_disk_stats,
+};
