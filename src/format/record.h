@@ -54,8 +54,11 @@ static inline const uint8_t *tarn__varint_read_trusted(const uint8_t *from, size
 
 static inline size_t tarn__record_bytes(size_t key_length, size_t value_length)
 {
-    return 8 + tarn__varint_bytes(key_length) + tarn__varint_bytes(value_length) + key_length +
-           value_length;
+    size_t lengths = (key_length | value_length) < 0x80
+                         ? 2
+                         : tarn__varint_bytes(key_length) + tarn__varint_bytes(value_length);
+
+    return 8 + lengths + key_length + value_length;
 }
 
 /* The sequence and content of a record that was written before. */
@@ -71,8 +74,14 @@ static inline void tarn__record_write(void *to, const struct tarn__record *recor
     uint8_t *at = to;
 
     tarn__record_write_info(to, &record->info);
-    at = tarn__varint_write(at + 8, record->key.length);
-    at = tarn__varint_write(at, record->value.length);
+    at += 8;
+    if ((record->key.length | record->value.length) < 0x80) {
+        *at++ = (uint8_t)record->key.length;
+        *at++ = (uint8_t)record->value.length;
+    } else {
+        at = tarn__varint_write(at, record->key.length);
+        at = tarn__varint_write(at, record->value.length);
+    }
     memcpy(at, record->key.data, record->key.length);
     if (record->value.length)
         memcpy(at + record->key.length, record->value.data, record->value.length);

@@ -52,19 +52,11 @@ static bool add_within(_Atomic uint64_t *count, uint64_t more, uint64_t limit)
     return true;
 }
 
-static bool limited(tarn_namespace *ns, uint64_t *max_keys, uint64_t *max_bytes)
+tarn_status tarn__limits_reserve_limited(tarn_namespace *ns, uint64_t keys, uint64_t bytes)
 {
-    *max_keys = atomic_load_explicit(&ns->max_keys, memory_order_relaxed);
-    *max_bytes = atomic_load_explicit(&ns->max_bytes, memory_order_relaxed);
-    return *max_keys || *max_bytes;
-}
+    uint64_t max_keys = atomic_load_explicit(&ns->max_keys, memory_order_relaxed);
+    uint64_t max_bytes = atomic_load_explicit(&ns->max_bytes, memory_order_relaxed);
 
-tarn_status tarn__limits_reserve(tarn_namespace *ns, uint64_t keys, uint64_t bytes)
-{
-    uint64_t max_keys, max_bytes;
-
-    if (!limited(ns, &max_keys, &max_bytes))
-        return TARN_OK;
     if (!add_within(&ns->keys, keys, max_keys))
         return tarn__fail(TARN_TOO_MANY_KEYS,
                           "namespace \"%.*s\" has its max_keys of %llu: delete some or raise it",
@@ -80,12 +72,8 @@ tarn_status tarn__limits_reserve(tarn_namespace *ns, uint64_t keys, uint64_t byt
     return TARN_OK;
 }
 
-void tarn__limits_return(tarn_namespace *ns, uint64_t keys, uint64_t bytes)
+void tarn__limits_return_limited(tarn_namespace *ns, uint64_t keys, uint64_t bytes)
 {
-    uint64_t max_keys, max_bytes;
-
-    if (!limited(ns, &max_keys, &max_bytes))
-        return;
     atomic_fetch_sub_explicit(&ns->keys, keys, memory_order_relaxed);
     atomic_fetch_sub_explicit(&ns->bytes, bytes, memory_order_relaxed);
 }

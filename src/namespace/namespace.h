@@ -301,10 +301,28 @@ tarn_status tarn__check_slice(struct tarn_slice slice);
 /* Under the lock of the key's shard. */
 tarn_status tarn__check_value_size(tarn_namespace *ns, size_t length);
 
+/* The next two, for a namespace that has limits. */
+tarn_status tarn__limits_reserve_limited(tarn_namespace *ns, uint64_t keys, uint64_t bytes);
+void tarn__limits_return_limited(tarn_namespace *ns, uint64_t keys, uint64_t bytes);
+
+static inline bool tarn__limits_are_set(tarn_namespace *ns)
+{
+    return (atomic_load_explicit(&ns->max_keys, memory_order_relaxed) |
+            atomic_load_explicit(&ns->max_bytes, memory_order_relaxed)) != 0;
+}
+
 /* Sets keys and bytes aside before a write, or fails with TARN_TOO_MANY_KEYS or TARN_FULL. Does
  * nothing while no limit is set. Under a lock of the namespace, as the next. */
-tarn_status tarn__limits_reserve(tarn_namespace *ns, uint64_t keys, uint64_t bytes);
-void tarn__limits_return(tarn_namespace *ns, uint64_t keys, uint64_t bytes);
+static inline tarn_status tarn__limits_reserve(tarn_namespace *ns, uint64_t keys, uint64_t bytes)
+{
+    return tarn__limits_are_set(ns) ? tarn__limits_reserve_limited(ns, keys, bytes) : TARN_OK;
+}
+
+static inline void tarn__limits_return(tarn_namespace *ns, uint64_t keys, uint64_t bytes)
+{
+    if (tarn__limits_are_set(ns))
+        tarn__limits_return_limited(ns, keys, bytes);
+}
 
 /* Whether name is 1 to 255 bytes of UTF-8 without control characters. */
 tarn_status tarn__check_name(struct tarn_slice name);

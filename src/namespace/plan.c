@@ -96,8 +96,7 @@ static struct target *target_for(struct plan *plan, uint64_t hash, struct tarn_s
             return target;
         }
         target = &plan->targets[*entry - 1];
-        if (target->hash == hash && target->now.key.length == key.length &&
-            memcmp(target->now.key.data, key.data, key.length) == 0)
+        if (target->hash == hash && tarn__keys_equal(target->now.key, key))
             return target;
     }
 }
@@ -115,9 +114,11 @@ static void find_targets(struct plan *plan, struct target *targets, size_t count
     for (size_t i = 0; i < count; i++)
         tarn__look_ahead(plan->ns, index, targets[i].hash, &sights[i]); /* in the second line */
     for (size_t i = 0; i < count; i++) {
-        struct tarn__key_search search = {
-            .ns = plan->ns, .key = targets[i].now.key, .damaged = false};
+        struct tarn__key_search search;
 
+        search.ns = plan->ns;
+        search.key = targets[i].now.key;
+        search.damaged = false;
         targets[i].entry = tarn__entry_seen(&sights[i]);
         tarn__index_find(index, targets[i].hash, tarn__leads_to_key, &search, &targets[i].entry);
         targets[i].old = search.record;
