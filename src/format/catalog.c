@@ -18,10 +18,6 @@
 #define STORE_FIXED_BYTES (TARN__IDENTITY_BYTES + 8 + 8 + 8) /* before its autosave settings */
 #define ENGINE_AT         8                                  /* in the fields of a namespace */
 
-#define SYNC_INTERVAL_MS_MAX 3600000
-#define SEGMENT_BYTES_MIN    ((uint64_t)64 * 1024)
-#define SEGMENT_BYTES_MAX    ((uint64_t)1024 * 1024 * 1024)
-
 #define SEQUENCE_MAX (((uint64_t)1 << TARN__SEQUENCE_BITS) - 1)
 
 /* ------------------------------------------------------------------------------------------
@@ -40,9 +36,10 @@ static const char *options_fault(const struct tarn_namespace_options *options)
         return NULL;
     if (options->sync < TARN_SYNC_NONE || options->sync > TARN_SYNC_ALWAYS)
         return "a namespace's sync mode is not known";
-    if (options->sync_interval_ms < 1 || options->sync_interval_ms > SYNC_INTERVAL_MS_MAX)
+    if (options->sync_interval_ms < 1 || options->sync_interval_ms > TARN__SYNC_INTERVAL_MS_MAX)
         return "a namespace's sync_interval_ms is out of bounds";
-    if (options->segment_bytes < SEGMENT_BYTES_MIN || options->segment_bytes > SEGMENT_BYTES_MAX)
+    if (options->segment_bytes < TARN__SEGMENT_BYTES_MIN ||
+        options->segment_bytes > TARN__SEGMENT_BYTES_MAX)
         return "a namespace's segment_bytes is out of bounds";
     return NULL;
 }

@@ -9,9 +9,10 @@
 #ifndef TARN_FORMAT_CATALOG_H
 #define TARN_FORMAT_CATALOG_H
 
-#include "format/file.h"
+#include "format/segment.h"
 
-#define TARN__PATTERN_BYTES_MAX 200
+#define TARN__PATTERN_BYTES_MAX    200
+#define TARN__SYNC_INTERVAL_MS_MAX 3600000
 
 enum tarn__catalog_block { TARN__CATALOG_STORE = 1, TARN__CATALOG_NAMESPACE = 2 };
 

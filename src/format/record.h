@@ -24,6 +24,12 @@ struct tarn__record {
     struct tarn_record_info info;
 };
 
+/* What a record counts for in limits and stats. */
+static inline uint64_t tarn__record_content_bytes(const struct tarn__record *record)
+{
+    return record->key.length + record->value.length;
+}
+
 static inline size_t tarn__varint_bytes(size_t number)
 {
     size_t bytes = 1;

@@ -16,6 +16,10 @@
 #define TARN__SEGMENT_HEAD       ((size_t)128) /* bytes before the first frame */
 #define TARN__SEGMENT_NOT_SEALED UINT64_C(0)
 
+/* How long segments are: they double from the least up to what the namespace says, at most this. */
+#define TARN__SEGMENT_BYTES_MIN ((uint64_t)64 * 1024)
+#define TARN__SEGMENT_BYTES_MAX ((uint64_t)1024 * 1024 * 1024)
+
 enum tarn__segment_origin {
     TARN__SEGMENT_WRITTEN = 1,   /* in the order of writes */
     TARN__SEGMENT_COMPACTED = 2, /* live frames of other segments */

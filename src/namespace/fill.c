@@ -16,7 +16,6 @@ static tarn_status add(tarn_namespace *ns, struct tarn__held *held, const struct
 {
     struct tarn__key_search search = {.ns = ns, .key = write->record.key};
     struct tarn__entry entry = {.place = sight->place, .slot = sight->slot};
-    uint64_t bytes = write->record.key.length + write->record.value.length;
     tarn_status status;
 
     tarn__index_find(held->index, hash, tarn__leads_to_key, &search, &entry);
@@ -27,7 +26,7 @@ static tarn_status add(tarn_namespace *ns, struct tarn__held *held, const struct
         return status;
     tarn__index_point(held->index, &entry, write->location);
     tarn__count_writes(held->groups, tarn__shard_of(ns, held->groups, hash), hash, 0, 1,
-                       (int64_t)bytes);
+                       (int64_t)tarn__record_content_bytes(&write->record));
     return TARN_OK;
 }
 

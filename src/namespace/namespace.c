@@ -2,6 +2,7 @@
 #include "namespace/namespace.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "format/catalog.h"
 #include "namespace/cut.h"
 
 #include <string.h>
@@ -10,10 +11,12 @@
 #define LOCK_TIMEOUT_MS_DEFAULT 5000
 
 #define SYNC_INTERVAL_MS_DEFAULT 1000
-#define SYNC_INTERVAL_MS_MAX     3600000
 #define SEGMENT_BYTES_DEFAULT    ((uint64_t)64 * 1024 * 1024)
-#define SEGMENT_BYTES_MIN        ((uint64_t)64 * 1024)
-#define SEGMENT_BYTES_MAX        ((uint64_t)1024 * 1024 * 1024)
+
+/* All that tarn_namespace_configure() changes. */
+#define FIELDS                                                                                     \
+    (unsigned)(TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS | TARN_SET_MAX_VALUE_SIZE |            \
+               TARN_SET_MAX_BYTES | TARN_SET_SYNC | TARN_SET_SEGMENT_BYTES)
 
 /* ------------------------------------------------------------------------------------------
  * Options
@@ -31,9 +34,9 @@ static tarn_status check_sync(const struct tarn_namespace_options *options)
 {
     if ((unsigned)options->sync > TARN_SYNC_ALWAYS)
         return tarn__fail(TARN_INVALID_ARGUMENT, "sync is %d", (int)options->sync);
-    if (options->sync_interval_ms > SYNC_INTERVAL_MS_MAX)
+    if (options->sync_interval_ms > TARN__SYNC_INTERVAL_MS_MAX)
         return tarn__fail(TARN_INVALID_ARGUMENT, "sync_interval_ms is %u, and at most %d",
-                          options->sync_interval_ms, SYNC_INTERVAL_MS_MAX);
+                          options->sync_interval_ms, TARN__SYNC_INTERVAL_MS_MAX);
     return TARN_OK;
 }
 
@@ -41,7 +44,7 @@ static tarn_status check_segment_bytes(const struct tarn_namespace_options *opti
 {
     uint64_t bytes = options->segment_bytes;
 
-    if (!bytes || (bytes >= SEGMENT_BYTES_MIN && bytes <= SEGMENT_BYTES_MAX))
+    if (!bytes || (bytes >= TARN__SEGMENT_BYTES_MIN && bytes <= TARN__SEGMENT_BYTES_MAX))
         return TARN_OK;
     return tarn__fail(TARN_INVALID_ARGUMENT, "segment_bytes is %llu, and 64 KiB to 1 GiB",
                       (unsigned long long)bytes);
@@ -108,6 +111,26 @@ static uint64_t segment_bytes_of(const struct tarn_namespace_options *options)
     return options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
 }
 
+/* All locks are held, or nobody else knows the namespace. */
+static void apply_fields(tarn_namespace *ns, unsigned fields,
+                         const struct tarn_namespace_options *options)
+{
+    if (fields & TARN_SET_LOCK_TIMEOUT_MS)
+        atomic_store(&ns->lock_timeout_ms, timeout_of(options));
+    if (fields & TARN_SET_MAX_KEYS)
+        atomic_store(&ns->max_keys, options->max_keys);
+    if (fields & TARN_SET_MAX_VALUE_SIZE)
+        atomic_store(&ns->max_value_size, max_value_size_of(options));
+    if (fields & TARN_SET_MAX_BYTES)
+        atomic_store(&ns->max_bytes, options->max_bytes);
+    if (fields & TARN_SET_SYNC) {
+        atomic_store(&ns->sync, sync_of(options));
+        atomic_store(&ns->sync_interval_ms, sync_interval_of(options));
+    }
+    if (fields & TARN_SET_SEGMENT_BYTES)
+        atomic_store(&ns->segment_bytes, segment_bytes_of(options));
+}
+
 /* ------------------------------------------------------------------------------------------
  * Making and ending
  */
@@ -140,22 +163,11 @@ void tarn__namespace_free_index(struct tarn__index *index)
     tarn__free(index);
 }
 
-static void set_log_options(tarn_namespace *ns, const struct tarn_namespace_options *options)
-{
-    atomic_store(&ns->sync, sync_of(options));
-    atomic_store(&ns->sync_interval_ms, sync_interval_of(options));
-    atomic_store(&ns->segment_bytes, segment_bytes_of(options));
-}
-
 static void set_up(tarn_namespace *ns, struct tarn_slice name,
                    const struct tarn_namespace_options *options)
 {
     ns->shard_count = options->shards ? options->shards : SHARDS_DEFAULT;
-    atomic_store(&ns->lock_timeout_ms, timeout_of(options));
-    atomic_store(&ns->max_keys, options->max_keys);
-    atomic_store(&ns->max_value_size, max_value_size_of(options));
-    atomic_store(&ns->max_bytes, options->max_bytes);
-    set_log_options(ns, options);
+    apply_fields(ns, FIELDS, options);
     ns->name_length = name.length;
     memcpy(ns->name, name.data, name.length);
 }
@@ -349,26 +361,6 @@ static tarn_status too_low(const char *field, uint64_t limit, uint64_t there)
                       (unsigned long long)limit, (unsigned long long)there);
 }
 
-/* All locks are held. */
-static void apply_fields(tarn_namespace *ns, unsigned fields,
-                         const struct tarn_namespace_options *options)
-{
-    if (fields & TARN_SET_LOCK_TIMEOUT_MS)
-        atomic_store(&ns->lock_timeout_ms, timeout_of(options));
-    if (fields & TARN_SET_MAX_KEYS)
-        atomic_store(&ns->max_keys, options->max_keys);
-    if (fields & TARN_SET_MAX_VALUE_SIZE)
-        atomic_store(&ns->max_value_size, max_value_size_of(options));
-    if (fields & TARN_SET_MAX_BYTES)
-        atomic_store(&ns->max_bytes, options->max_bytes);
-    if (fields & TARN_SET_SYNC) {
-        atomic_store(&ns->sync, sync_of(options));
-        atomic_store(&ns->sync_interval_ms, sync_interval_of(options));
-    }
-    if (fields & TARN_SET_SEGMENT_BYTES)
-        atomic_store(&ns->segment_bytes, segment_bytes_of(options));
-}
-
 /* Tells the engine. All locks are held. */
 static void pass_on(tarn_namespace *ns)
 {
@@ -414,8 +406,6 @@ static tarn_status configure(tarn_namespace *ns, unsigned fields,
 tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
                                      const struct tarn_namespace_options *options)
 {
-    unsigned known = TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS | TARN_SET_MAX_VALUE_SIZE |
-                     TARN_SET_MAX_BYTES | TARN_SET_SYNC | TARN_SET_SEGMENT_BYTES;
     tarn_status status;
 
     if (!ns || !options)
@@ -423,8 +413,8 @@ tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
     status = tarn__namespace_check_changeable(ns);
     if (status)
         return status;
-    if (fields & ~known)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "fields has unknown bits: %#x", fields & ~known);
+    if (fields & ~FIELDS)
+        return tarn__fail(TARN_INVALID_ARGUMENT, "fields has unknown bits: %#x", fields & ~FIELDS);
     status = tarn__check_size(options->size, sizeof *options, "tarn_namespace_options");
     if (!status && (fields & TARN_SET_MAX_VALUE_SIZE))
         status = check_max_value_size(options);

@@ -163,7 +163,7 @@ static tarn_status put_record(tarn_namespace *ns, struct tarn__held *held, uint6
                               struct tarn__write *write, struct tarn__entry *entry,
                               uint64_t old_bytes)
 {
-    uint64_t bytes = write->record.key.length + write->record.value.length;
+    uint64_t bytes = tarn__record_content_bytes(&write->record);
     uint64_t more_bytes = bytes > old_bytes ? bytes - old_bytes : 0;
     bool new_key = entry->location == 0;
     tarn_status status = tarn__limits_reserve(ns, new_key, more_bytes);
@@ -252,7 +252,7 @@ static tarn_status run_locked(tarn_namespace *ns, struct tarn__held *held,
     if (status)
         return status;
     if (present)
-        old_bytes = present->key.length + present->value.length;
+        old_bytes = tarn__record_content_bytes(present);
     write->record.value = decision.value;
     write->record.info.content = decision.content;
     if (decision.action == TARN__PUT)

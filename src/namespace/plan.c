@@ -170,15 +170,10 @@ static tarn_status reserve(struct plan *plan, uint64_t keys, uint64_t bytes)
     return TARN_OK;
 }
 
-static uint64_t bytes_of(const struct tarn__record *record)
-{
-    return record->key.length + record->value.length;
-}
-
 static tarn_status put(struct plan *plan, struct target *target,
                        const struct tarn__decision *decision, int64_t *counter)
 {
-    uint64_t old_bytes = target->present ? bytes_of(&target->now) : 0;
+    uint64_t old_bytes = target->present ? tarn__record_content_bytes(&target->now) : 0;
     uint64_t bytes = target->now.key.length + decision->value.length;
     tarn_status status = tarn__check_value_size(plan->ns, decision->value.length);
 
@@ -203,7 +198,7 @@ static tarn_status put(struct plan *plan, struct target *target,
 static void take_away(struct plan *plan, struct target *target)
 {
     plan->keys_credit++;
-    plan->bytes_credit += bytes_of(&target->now);
+    plan->bytes_credit += tarn__record_content_bytes(&target->now);
     target->present = false;
     target->changes++;
 }
@@ -375,9 +370,9 @@ static void account(struct plan *plan)
         if (!target->changes)
             continue;
         if (target->entry.location)
-            bytes -= (int64_t)bytes_of(&target->old);
+            bytes -= (int64_t)tarn__record_content_bytes(&target->old);
         if (target->present)
-            bytes += (int64_t)bytes_of(&target->now);
+            bytes += (int64_t)tarn__record_content_bytes(&target->now);
         tarn__count_writes(plan->held.groups, target->shard, target->hash, target->changes, keys,
                            bytes);
     }
@@ -393,7 +388,7 @@ static void clean_up(struct plan *plan)
 
         if (target->changes && target->entry.location) {
             tarn__shard_retire(ns, target->shard, target->entry.location, target->old.info.sequence,
-                               bytes_of(&target->old));
+                               tarn__record_content_bytes(&target->old));
             if (!target->present)
                 tarn__index_tidy(plan->held.index, &target->entry.place);
         }

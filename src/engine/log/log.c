@@ -21,8 +21,8 @@ static uint64_t room_of(const struct tarn__segment *segment)
 /* How long the next segment is: they double. */
 static uint64_t next_bytes(const struct tarn__log *log, const struct tarn__segment *last)
 {
-    uint64_t bytes = last && last->size >= TARN__SEGMENT_BYTES_LEAST ? 2 * last->size
-                                                                     : TARN__SEGMENT_BYTES_LEAST;
+    uint64_t bytes =
+        last && last->size >= TARN__SEGMENT_BYTES_MIN ? 2 * last->size : TARN__SEGMENT_BYTES_MIN;
 
     return bytes < log->segment_bytes ? bytes : log->segment_bytes;
 }

@@ -21,9 +21,6 @@
  * the next frame has no room, for the one that leads on. */
 #define TARN__LOG_END_BYTES ((size_t)96)
 
-#define TARN__SEGMENT_BYTES_LEAST   ((uint64_t)64 * 1024)
-#define TARN__SEGMENT_BYTES_DEFAULT ((uint64_t)64 * 1024 * 1024)
-
 struct tarn__log {
     struct tarn__environment *environment;
     struct tarn__segments segments;

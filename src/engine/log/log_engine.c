@@ -26,11 +26,6 @@ struct log_engine {
  * Opening and closing
  */
 
-static uint32_t interval_of(const struct tarn_namespace_options *options)
-{
-    return options->sync_interval_ms;
-}
-
 /* Gives a log back whose segments are open; begun: it was. */
 static void free_log(struct tarn__log *log)
 {
@@ -75,7 +70,7 @@ static tarn_status log_open(struct tarn__environment *environment,
             atomic_store(&log->mend_sequence, 1);
         log->sync_failed = home->sync_failed;
         log->failed_context = home->context;
-        tarn__log_set_mode(log, options->sync, interval_of(options));
+        tarn__log_set_mode(log, options->sync, options->sync_interval_ms);
         status = open_segments(engine, log);
     }
     if (status) {
@@ -111,7 +106,7 @@ static void log_configure(void *state, const struct tarn_namespace_options *opti
     struct log_engine *engine = state;
 
     engine->log->segment_bytes = options->segment_bytes;
-    tarn__log_set_mode(engine->log, options->sync, interval_of(options));
+    tarn__log_set_mode(engine->log, options->sync, options->sync_interval_ms);
 }
 
 static tarn_status log_finish(void *state)
@@ -199,19 +194,20 @@ static inline struct tarn__segment *segment_of(struct log_engine *engine, uint64
     return segment;
 }
 
-/* Returns how long the frame is; 0: it is damaged, and the record has no key. */
-static inline size_t peek(struct log_engine *engine, uint64_t location, struct tarn__record *record)
+/* Returns how long the frame is; 0: it is damaged, and the record is not filled in. */
+static inline size_t peek(const struct tarn__segment *segment, uint64_t offset,
+                          struct tarn__record *record)
 {
-    uint64_t offset;
-    struct tarn__segment *segment = segment_of(engine, location, &offset);
-
     return tarn__frame_peek(&segment->frames, segment->bytes + offset, segment->size - offset,
                             record);
 }
 
 static void log_read(void *state, uint64_t location, struct tarn__record *record)
 {
-    if (!peek(state, location, record))
+    uint64_t offset;
+    const struct tarn__segment *segment = segment_of(state, location, &offset);
+
+    if (!peek(segment, offset, record))
         *record = (struct tarn__record){0};
 }
 
@@ -221,7 +217,7 @@ static tarn_status log_verify(void *state, uint64_t location)
     uint64_t offset;
     struct tarn__segment *segment = segment_of(engine, location, &offset);
     struct tarn__record record;
-    size_t length = peek(engine, location, &record);
+    size_t length = peek(segment, offset, &record);
 
     if (length && length <= segment->size - offset &&
         tarn__frame_verify(&segment->frames, offset, segment->bytes + offset, length))
@@ -249,7 +245,7 @@ static void log_retire(void *state, const uint64_t *locations, size_t count, siz
         struct tarn__segment *segment = segment_of(engine, locations[i], &offset);
         struct tarn__record record;
 
-        atomic_fetch_add_explicit(&segment->stale, peek(engine, locations[i], &record),
+        atomic_fetch_add_explicit(&segment->stale, peek(segment, offset, &record),
                                   memory_order_relaxed);
     }
 }

@@ -102,6 +102,15 @@ bool tarn__segment_unpin(const struct tarn__os *os, struct tarn__granules *space
  * Files
  */
 
+/* As far as that can be done: the next opening tries again. */
+static void remove_file(const struct tarn__segments *segments, const struct tarn__segment *segment)
+{
+    char name[NAME_ROOM];
+
+    file_name(segment->head.number, name);
+    (void)tarn__file_unlink(segments->directory, name);
+}
+
 tarn_status tarn__segments_open_file(struct tarn__segments *segments, struct tarn__segment *segment)
 {
     char name[NAME_ROOM];
@@ -199,7 +208,7 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
     if (status) {
         struct tarn_error error = *tarn_last_error();
 
-        (void)tarn__file_unlink(segments->directory, name); /* or the next opening does */
+        remove_file(segments, segment);
         free_segment(segments->os, segments->space, segment);
         tarn__restore_error(&error);
         return status;
@@ -229,10 +238,8 @@ tarn_status tarn__segments_grow(struct tarn__segments *segments, struct tarn__se
 void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment)
 {
     struct tarn_error error = *tarn_last_error();
-    char name[NAME_ROOM];
 
-    file_name(segment->head.number, name);
-    (void)tarn__file_unlink(segments->directory, name);
+    remove_file(segments, segment);
     take_out(segments, segment);
     free_segment(segments->os, segments->space, segment);
     tarn__restore_error(&error);
@@ -243,12 +250,9 @@ size_t tarn__segments_let_go(struct tarn__segments *segments)
     size_t pinned = 0;
 
     while (segments->count) {
-        struct tarn__segment *segment = segments->all[segments->count - 1];
-        char name[NAME_ROOM];
+        struct tarn__segment *segment = segments->all[--segments->count];
 
-        file_name(segment->head.number, name);
-        (void)tarn__file_unlink(segments->directory, name); /* or the next opening does */
-        segments->count--;
+        remove_file(segments, segment);
         if (atomic_fetch_or(&segment->pins, TARN__SEGMENT_LET_GO) != 0)
             pinned++;
         else
