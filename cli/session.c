@@ -206,3 +206,13 @@ int session_end(struct session *session, int code)
     (void)report_status(status);
     return code ? code : exit_code_of(status);
 }
+
+int session_call(const struct invocation *call, unsigned need,
+                 tarn_status (*work)(tarn_store *store, struct tarn_slice name),
+                 struct tarn_slice name)
+{
+    struct session session;
+    int code = session_begin(&session, call, SESSION_STORE | need);
+
+    return code ? code : session_end(&session, session_status(work(session.store, name)));
+}

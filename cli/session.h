@@ -29,6 +29,12 @@ int session_begin(struct session *session, const struct invocation *call, unsign
 /* Closes everything and returns the code, or that of an error in closing. */
 int session_end(struct session *session, int code);
 
+/* A command that is one call on the store, about what has this name: opens it, as session_begin()
+ * with SESSION_STORE and need, and closes it. The exit code. */
+int session_call(const struct invocation *call, unsigned need,
+                 tarn_status (*work)(tarn_store *store, struct tarn_slice name),
+                 struct tarn_slice name);
+
 /* Reports a status other than TARN_OK, TARN_KEY_NOT_FOUND as a missing key. The exit code. */
 int session_status(tarn_status status);
 

@@ -1,22 +1,19 @@
 /* tarn autosave forget: an autosave ends and is not set any more. */
-#include "../session.h"
-
-enum { STORE };
+#include "../autosave_name.h"
 
 static const struct command_option options[] = {
-    [STORE] = {"store", NULL, "of the whole store, not of --namespace"},
+    AUTOSAVE_STORE_OPTION,
     {NULL, NULL, NULL},
 };
 
+static tarn_status forget(tarn_store *store, struct tarn_slice name)
+{
+    return tarn_autosave_set(store, name, NULL);
+}
+
 static int run(struct invocation *call)
 {
-    struct tarn_slice name = slice_of(call->values[STORE] ? "" : call->globals.namespace_name);
-    struct session session;
-    int code = session_begin(&session, call, SESSION_WRITES | SESSION_STORE);
-
-    if (code)
-        return code;
-    return session_end(&session, session_status(tarn_autosave_set(session.store, name, NULL)));
+    return session_call(call, SESSION_WRITES, forget, autosave_name(call));
 }
 
 const struct command command_autosave_forget = {

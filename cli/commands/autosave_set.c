@@ -1,14 +1,13 @@
 /* tarn autosave set: sets an autosave and starts it. */
+#include "../autosave_name.h"
 #include "../options.h"
-#include "../report.h"
-#include "../session.h"
 
-enum { STORE, INTERVAL_MS, KEEP, PATTERN, AT_CLOSE };
+enum { INTERVAL_MS = AUTOSAVE_STORE + 1, KEEP, PATTERN, AT_CLOSE };
 
 #define INTERVAL_MS_MAX UINT64_C(31622400000)
 
 static const struct command_option options[] = {
-    [STORE] = {"store", NULL, "of the whole store, not of --namespace"},
+    AUTOSAVE_STORE_OPTION,
     [INTERVAL_MS] = {"interval-ms", "MS", "from 100; default 300000"},
     [KEEP] = {"keep", "N", "how many of its snapshots remain; default 3"},
     [PATTERN] = {"pattern", "P", "their names, with {ts} and, of a namespace, {ns}"},
@@ -37,7 +36,7 @@ static int read_options(const struct invocation *call, struct tarn_autosave_opti
 static int run(struct invocation *call)
 {
     struct tarn_autosave_options chosen = {.size = sizeof chosen};
-    struct tarn_slice name = slice_of(call->values[STORE] ? "" : call->globals.namespace_name);
+    struct tarn_slice name = autosave_name(call);
     struct session session;
     tarn_status status;
     int code = read_options(call, &chosen);

@@ -1,22 +1,14 @@
 /* tarn autosave start: starts an autosave that is set. */
-#include "../session.h"
-
-enum { STORE };
+#include "../autosave_name.h"
 
 static const struct command_option options[] = {
-    [STORE] = {"store", NULL, "of the whole store, not of --namespace"},
+    AUTOSAVE_STORE_OPTION,
     {NULL, NULL, NULL},
 };
 
 static int run(struct invocation *call)
 {
-    struct tarn_slice name = slice_of(call->values[STORE] ? "" : call->globals.namespace_name);
-    struct session session;
-    int code = session_begin(&session, call, SESSION_WRITES | SESSION_STORE);
-
-    if (code)
-        return code;
-    return session_end(&session, session_status(tarn_autosave_start(session.store, name)));
+    return session_call(call, SESSION_WRITES, tarn_autosave_start, autosave_name(call));
 }
 
 const struct command command_autosave_start = {

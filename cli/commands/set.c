@@ -1,35 +1,14 @@
 /* tarn set: stores a value. */
-#include "../input.h"
-#include "../report.h"
-#include "../session.h"
+#include "../store_value.h"
 
-enum { VALUE_FILE };
-
-static const struct command_option options[] = {
-    [VALUE_FILE] = {"value-file", "FILE", "the value is what FILE holds; - is standard input"},
-    {NULL, NULL, NULL},
-};
+static tarn_status store(tarn_namespace *ns, struct tarn_slice key, struct tarn_slice value)
+{
+    return tarn_set(ns, key, value, NULL, NULL);
+}
 
 static int run(struct invocation *call)
 {
-    const char *file = call->values[VALUE_FILE];
-    struct session session;
-    struct tarn_slice key, value;
-    struct tarn_buf buf = {0};
-    int code;
-
-    if (call->operand_count != (file ? 1 : 2))
-        return report_error(EXIT_USAGE, "usage: tarn set KEY VALUE, or tarn set KEY --value-file "
-                                        "FILE");
-    code = input_key(call, call->operands[0], &key);
-    if (!code)
-        code = input_value(call, call->operands[1], file, &buf, &value);
-    if (!code)
-        code = session_begin(&session, call, SESSION_WRITES | SESSION_MAKES);
-    if (!code)
-        code = session_end(&session, session_status(tarn_set(session.ns, key, value, NULL, NULL)));
-    tarn_buf_release(&buf);
-    return code;
+    return store_value(call, SESSION_WRITES | SESSION_MAKES, store);
 }
 
 const struct command command_set = {
@@ -38,7 +17,7 @@ const struct command command_set = {
     .operands = "KEY VALUE",
     .operands_min = 1,
     .operands_max = 2,
-    .options = options,
+    .options = store_value_options,
     .text =
         "The store and the namespace are made if they are not there. VALUE - is standard input.\n"
         "\n"

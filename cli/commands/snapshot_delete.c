@@ -3,13 +3,7 @@
 
 static int run(struct invocation *call)
 {
-    struct session session;
-    int code = session_begin(&session, call, SESSION_WRITES | SESSION_STORE);
-
-    if (code)
-        return code;
-    return session_end(
-        &session, session_status(tarn_snapshot_delete(session.store, slice_of(call->operands[0]))));
+    return session_call(call, SESSION_WRITES, tarn_snapshot_delete, slice_of(call->operands[0]));
 }
 
 const struct command command_snapshot_delete = {

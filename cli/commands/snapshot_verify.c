@@ -3,13 +3,7 @@
 
 static int run(struct invocation *call)
 {
-    struct session session;
-    int code = session_begin(&session, call, SESSION_STORE);
-
-    if (code)
-        return code;
-    return session_end(
-        &session, session_status(tarn_snapshot_verify(session.store, slice_of(call->operands[0]))));
+    return session_call(call, 0, tarn_snapshot_verify, slice_of(call->operands[0]));
 }
 
 const struct command command_snapshot_verify = {

@@ -1,35 +1,14 @@
 /* tarn update: stores a value if the key is present. */
-#include "../input.h"
-#include "../report.h"
-#include "../session.h"
+#include "../store_value.h"
 
-enum { VALUE_FILE };
-
-static const struct command_option options[] = {
-    [VALUE_FILE] = {"value-file", "FILE", "the value is what FILE holds; - is standard input"},
-    {NULL, NULL, NULL},
-};
+static tarn_status store(tarn_namespace *ns, struct tarn_slice key, struct tarn_slice value)
+{
+    return tarn_update(ns, key, value, NULL);
+}
 
 static int run(struct invocation *call)
 {
-    const char *file = call->values[VALUE_FILE];
-    struct session session;
-    struct tarn_slice key, value;
-    struct tarn_buf buf = {0};
-    int code;
-
-    if (call->operand_count != (file ? 1 : 2))
-        return report_error(EXIT_USAGE, "usage: tarn update KEY VALUE, or tarn update KEY "
-                                        "--value-file FILE");
-    code = input_key(call, call->operands[0], &key);
-    if (!code)
-        code = input_value(call, call->operands[1], file, &buf, &value);
-    if (!code)
-        code = session_begin(&session, call, SESSION_WRITES | SESSION_KEYS);
-    if (!code)
-        code = session_end(&session, session_status(tarn_update(session.ns, key, value, NULL)));
-    tarn_buf_release(&buf);
-    return code;
+    return store_value(call, SESSION_WRITES | SESSION_KEYS, store);
 }
 
 const struct command command_update = {
@@ -38,7 +17,7 @@ const struct command command_update = {
     .operands = "KEY VALUE",
     .operands_min = 1,
     .operands_max = 2,
-    .options = options,
+    .options = store_value_options,
     .text = "Ends with 1, and makes nothing, where the key is not there.\n"
             "\n"
             "  tarn update config:color blue\n",
