@@ -1,5 +1,6 @@
 /* What comes in; see the header. */
 #include "input.h"
+#include "hex.h"
 #include "report.h"
 
 #include <errno.h>
@@ -11,15 +12,6 @@
 /* ------------------------------------------------------------------------------------------
  * Arguments
  */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 int input_bytes(const struct invocation *call, char *argument, struct tarn_slice *bytes)
 {

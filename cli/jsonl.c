@@ -6,6 +6,7 @@
  */
 #include "jsonl.h"
 #include "base64.h"
+#include "hex.h"
 #include "utf8.h"
 
 #include <inttypes.h>
@@ -127,15 +128,6 @@ static bool take(struct reader *reader, uint8_t byte, const char *message)
         return fail(reader, message);
     reader->at++;
     return true;
-}
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* Four hex digits after \u, at which the reader stands. */

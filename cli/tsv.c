@@ -1,5 +1,6 @@
 /* The format tsv: a key, a value and, for a counter, its type; see the header. */
 #include "tsv.h"
+#include "hex.h"
 #include "utf8.h"
 
 #include <inttypes.h>
@@ -75,15 +76,6 @@ static void write_record(struct output *out, const struct record *record)
 /* ------------------------------------------------------------------------------------------
  * Reading
  */
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 struct reader {
     uint8_t *line;

@@ -9,10 +9,13 @@
 
 #include "support/fixture.h"
 
+#include <stdbool.h>
+
 struct conformance_topic {
     const char *name;
     const struct CMUnitTest *tests;
     size_t count;
+    bool memory_alone; /* it is about what an opening finds where snapshots are all that survives */
 };
 
 #define CONFORMANCE_TEST(function)                                                                 \
@@ -20,7 +23,13 @@ struct conformance_topic {
 
 /* Defines the topic of a file from the array of its tests. */
 #define CONFORMANCE_TOPIC(topic, array)                                                            \
-    const struct conformance_topic topic_##topic = {#topic, array, sizeof array / sizeof array[0]}
+    const struct conformance_topic topic_##topic = {#topic, array, sizeof array / sizeof array[0], \
+                                                    false}
+
+/* The same for one that is memory_alone. */
+#define CONFORMANCE_TOPIC_OF_MEMORY(topic, array)                                                  \
+    const struct conformance_topic topic_##topic = {#topic, array, sizeof array / sizeof array[0], \
+                                                    true}
 
 extern const struct conformance_topic topic_singles;
 extern const struct conformance_topic topic_writes;

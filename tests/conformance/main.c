@@ -16,36 +16,15 @@
 #include <string.h>
 
 static const struct conformance_topic *const topics[] = {
-    &topic_singles,
-    &topic_writes,
-    &topic_sizes,
-    &topic_limits,
-    &topic_configure,
-    &topic_namespaces,
-    &topic_handles,
-    &topic_pins,
-    &topic_batches,
-    &topic_batch_failures,
-    &topic_get_many,
-    &topic_cursors,
-    &topic_resize,
-    &topic_errors,
-    &topic_model,
-    &topic_snapshot_loads,
-    &topic_snapshot_cuts,
-    &topic_snapshot_threads,
-
-    /* These are about what an opening finds where snapshots are all that survives. */
-    &topic_folders,
-    &topic_autosave,
-    &topic_folder_faults,
-    &topic_folder_forks,
-    &topic_snapshots,
-    &topic_snapshot_openings,
+    &topic_singles,         &topic_writes,           &topic_sizes,     &topic_limits,
+    &topic_configure,       &topic_namespaces,       &topic_handles,   &topic_pins,
+    &topic_batches,         &topic_batch_failures,   &topic_get_many,  &topic_cursors,
+    &topic_resize,          &topic_errors,           &topic_model,     &topic_snapshot_loads,
+    &topic_snapshot_cuts,   &topic_snapshot_threads, &topic_folders,   &topic_autosave,
+    &topic_folder_faults,   &topic_folder_forks,     &topic_snapshots, &topic_snapshot_openings,
     &topic_snapshot_damage,
 };
 static const size_t topic_count = sizeof topics / sizeof topics[0];
-static const size_t topics_of_memory_alone = 7; /* the last so many */
 
 /* What is asked for on the command line. */
 struct selection {
@@ -136,8 +115,7 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < topic_count; i++) {
             char name[64];
 
-            if (!is_wanted(&selection, topics[i]) ||
-                (b > 0 && i >= topic_count - topics_of_memory_alone))
+            if (!is_wanted(&selection, topics[i]) || (topics[i]->memory_alone && b > 0))
                 continue;
             snprintf(name, sizeof name, "%s: %s", fixture_backend->name, topics[i]->name);
             ran += topics[i]->count;

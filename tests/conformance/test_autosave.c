@@ -539,4 +539,4 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_stopping_beside_drops),
 };
 
-CONFORMANCE_TOPIC(autosave, tests);
+CONFORMANCE_TOPIC_OF_MEMORY(autosave, tests);

@@ -334,4 +334,4 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_more_namespaces_than_are_allowed),
 };
 
-CONFORMANCE_TOPIC(folder_faults, tests);
+CONFORMANCE_TOPIC_OF_MEMORY(folder_faults, tests);

@@ -275,4 +275,4 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_the_child_may_open_its_own),
 };
 
-CONFORMANCE_TOPIC(folder_forks, tests);
+CONFORMANCE_TOPIC_OF_MEMORY(folder_forks, tests);

@@ -542,4 +542,4 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_folder_that_may_not_be_written),
 };
 
-CONFORMANCE_TOPIC(folders, tests);
+CONFORMANCE_TOPIC_OF_MEMORY(folders, tests);

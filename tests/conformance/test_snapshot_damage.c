@@ -383,4 +383,4 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_the_folder_is_gone),
 };
 
-CONFORMANCE_TOPIC(snapshot_damage, tests);
+CONFORMANCE_TOPIC_OF_MEMORY(snapshot_damage, tests);

@@ -438,4 +438,4 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_a_damaged_end_of_an_older_one),
 };
 
-CONFORMANCE_TOPIC(snapshot_openings, tests);
+CONFORMANCE_TOPIC_OF_MEMORY(snapshot_openings, tests);

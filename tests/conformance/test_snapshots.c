@@ -542,4 +542,4 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_handles_of_what_is_gone),
 };
 
-CONFORMANCE_TOPIC(snapshots, tests);
+CONFORMANCE_TOPIC_OF_MEMORY(snapshots, tests);

@@ -5,14 +5,13 @@
  * what was expected. Nothing here is kept between two tests but the choice of the backend.
  */
 #include "support/fixture.h"
+#include "support/test_folder.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static tarn_status memory_open(const struct tarn_options *options, tarn_store **store)
@@ -24,18 +23,10 @@ static tarn_status memory_open(const struct tarn_options *options, tarn_store **
 static char log_folder[64];
 static pid_t log_folder_owner;
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static void remove_log_folder(void)
 {
     if (getpid() == log_folder_owner)
-        (void)nftw(log_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        (void)test_folder_remove(log_folder);
 }
 
 static void make_log_folder(void)
