@@ -7,6 +7,9 @@
 
 #include "command.h"
 
+/* What helps whoever wants another engine for a namespace. */
+#define ENGINE_ADVICE "`tarn dump` it and `tarn load` it into another one"
+
 /* Notes are not said any more; errors are. */
 void report_quiet(void);
 bool report_is_quiet(void);

@@ -101,10 +101,9 @@ static int check_engine(const struct session *session)
         return report_status(status);
     if (globals->engine != TARN_ENGINE_DEFAULT &&
         strcmp(engine_name(globals->engine), engine_name(stats.options.engine)) != 0)
-        return report_error(EXIT_USAGE,
-                            "namespace '%s' has the engine %s, which does not change: `tarn ns "
-                            "copy --engine` makes another one",
-                            globals->namespace_name, engine_name(stats.options.engine));
+        return report_error(
+            EXIT_USAGE, "namespace '%s' has the engine %s, which does not change: " ENGINE_ADVICE,
+            globals->namespace_name, engine_name(stats.options.engine));
     if (globals->sync != TARN_SYNC_DEFAULT && stats.options.engine == TARN_ENGINE_LOG &&
         globals->sync != stats.options.sync)
         report_note("namespace '%s' keeps its sync mode %s: `tarn ns set --sync` changes it",

@@ -32,8 +32,8 @@ static int run(struct invocation *call)
     int code = namespace_options_read(call, &chosen, &fields);
 
     if (!code && call->globals.engine != TARN_ENGINE_DEFAULT)
-        code = report_error(EXIT_USAGE, "the engine of a namespace does not change: `tarn dump` it "
-                                        "and `tarn load` it into another one");
+        code =
+            report_error(EXIT_USAGE, "the engine of a namespace does not change: " ENGINE_ADVICE);
     if (!code && !fields && !chosen.shards)
         code = report_error(EXIT_USAGE, "say what to change: `tarn help ns set` lists it");
     if (!code && fields && chosen.shards)
