@@ -98,6 +98,7 @@ extern "C" {
     X(TARN_NO_MEMORY, -33, "there is not enough memory")                                           \
     X(TARN_INVALID_ARGUMENT, -34, "an argument is not valid")                                      \
     X(TARN_FORKED, -35, "the store belongs to the process that forked")                            \
+    X(TARN_CANCELLED, -36, "the caller has ended it")                                              \
     X(TARN_PERSISTENCE_NOT_ENABLED, -40, "this store does not live in a directory")                \
     X(TARN_IO, -41, "the operating system reported an error")                                      \
     X(TARN_CORRUPT, -42, "stored data has changed")                                                \
@@ -210,6 +211,10 @@ enum tarn_event_kind {
     /* A sync that nobody waited for has failed: what was written to this namespace may be lost when
      * power is, and it may only be read until the store is opened anew. */
     TARN_EVENT_SYNC_FAILED = 5,
+    /* The log of this namespace was compacted in the background: bytes is what its files have less.
+     * Where that fails all goes on as it was; it is tried again when more was written. */
+    TARN_EVENT_COMPACTION_DONE = 6,
+    TARN_EVENT_COMPACTION_FAILED = 7,
 };
 
 /* What happened that nobody waits for. All of it is valid during the call. */
@@ -219,7 +224,7 @@ struct tarn_event {
     const struct tarn_error *error;   /* the detail */
     struct tarn_slice namespace_name; /* empty: the whole store */
     struct tarn_slice snapshot;       /* its name, where one is concerned */
-    uint64_t bytes;                   /* of TARN_EVENT_LOG_CUT */
+    uint64_t bytes;                   /* of TARN_EVENT_LOG_CUT, TARN_EVENT_COMPACTION_DONE */
 };
 
 struct tarn_autosave_options; /* see "Autosave" */
@@ -326,6 +331,11 @@ struct tarn_namespace_options {
     uint64_t segment_bytes;    /* of the log's files, which begin at 64 KiB and double up to this:
                                   64 KiB to 1 GiB, default 64 MiB; a larger value has a file for
                                   itself */
+
+    /* Files are compacted in the background while at least so many of their bytes are of what was
+     * overwritten or deleted, and so large a share of all. */
+    uint64_t compact_bytes;   /* default 1 MiB */
+    uint32_t compact_percent; /* 1 to 100; default 20 */
 };
 
 /*
@@ -371,6 +381,7 @@ enum tarn_namespace_field {
     TARN_SET_MAX_BYTES = 1 << 3,
     TARN_SET_SYNC = 1 << 4, /* sync and sync_interval_ms */
     TARN_SET_SEGMENT_BYTES = 1 << 5,
+    TARN_SET_COMPACTION = 1 << 6, /* compact_bytes and compact_percent */
 };
 
 /*
@@ -399,6 +410,27 @@ TARN_API tarn_status tarn_namespace_clear(tarn_namespace *ns);
 /* Waits until all that was written to the namespace before is durable; of TARN_ENGINE_MEMORY there
  * is nothing to wait for. TARN_IO, TARN_OUTCOME_UNKNOWN: it may not be. */
 TARN_API tarn_status tarn_sync(tarn_namespace *ns);
+
+struct tarn_compact_options {
+    size_t size; /* sizeof(struct tarn_compact_options) */
+
+    /* Called now and then with how much of the work is done, in bytes; false ends the call with
+     * TARN_CANCELLED. It may use the store, but not close it, nor drop, clear or load the
+     * namespace. NULL: nobody asks. */
+    bool (*progress)(void *context, uint64_t done, uint64_t total);
+    void *context;
+};
+
+/*
+ * Gives back the space of all that was overwritten or deleted so far, whatever the share of it. In
+ * the background that happens by itself: see compact_percent. Readers and writers go on; where a
+ * snapshot is being saved, a cursor or a pin is at it, space comes back with their end. It needs
+ * room for a copy of what lives in up to segment_bytes at a time. options may be NULL. Of
+ * TARN_ENGINE_MEMORY there is nothing to do.
+ * TARN_CORRUPT: a file is damaged, and stays as it is; TARN_CANCELLED, TARN_IO, TARN_FULL,
+ * TARN_OUTCOME_UNKNOWN, TARN_READ_ONLY. In each case nothing is lost.
+ */
+TARN_API tarn_status tarn_compact(tarn_namespace *ns, const struct tarn_compact_options *options);
 
 struct tarn_stats {
     size_t size; /* in: sizeof(struct tarn_stats) */

@@ -51,6 +51,42 @@ struct tarn__write {
     uint64_t location; /* out, unless the key is deleted; in: what prepare set, or 0 */
 };
 
+/* A put or a delete that an engine has met while it looks for what is still needed. */
+struct tarn__met {
+    struct tarn_slice key;
+    uint64_t location;
+    bool removes;  /* it is a delete */
+    uint64_t hash; /* out: of the key */
+    bool needed;   /* out: the index leads to it; of a delete: the key is not there */
+};
+
+/* A record that is at another location as well. */
+struct tarn__move {
+    uint64_t hash, from, to; /* from becomes 0 where the index does not lead there any more */
+};
+
+/* How many of them are handed over together at most. */
+#define TARN__MOVES_MAX ((size_t)64)
+
+/*
+ * What an engine that moves records asks of the namespace. With no lock of either. Where the
+ * namespace has ended, its status.
+ */
+struct tarn__mover {
+    void *context;
+
+    /* What was written before the last settle() and is not needed any more never will be. */
+    tarn_status (*judge)(void *context, struct tarn__met *met, size_t count);
+
+    /* Has the index lead to where the records are now. *done: so many of them are dealt with;
+     * fewer than count only with TARN_LOCK_TIMEOUT. */
+    tarn_status (*relocate)(void *context, struct tarn__move *moves, size_t count, size_t *done);
+
+    /* Waits until every write that was appended before is in the index, the engine has been told of
+     * all that was retired, and every reader of that time has left. */
+    void (*settle)(void *context);
+};
+
 /* Where an engine keeps its files, and whom it tells of what nobody waits for. */
 struct tarn__engine_home {
     struct tarn__directory *directory; /* remains the caller's, and outlives the state */
@@ -59,15 +95,20 @@ struct tarn__engine_home {
     bool is_new;                       /* the directory is empty */
     bool to_fill;                      /* and restore comes before anything else */
     void (*sync_failed)(void *context, tarn_status status); /* the last error is the detail */
+    void (*compacted)(void *context, tarn_status status, uint64_t freed); /* likewise */
     void *context;
+    struct tarn__mover mover;
 };
 
-/* Who is told of every record that there is, those of one key in the order in which they were
- * written. The record is readable during the call, and at its location from then on. */
+/*
+ * Who is told of every record that there is. Of one key the highest sequence counts; where they are
+ * equal, what comes later. lasts: older puts of the key may come after its removal; else they come
+ * before it. A put is readable at its location from then on.
+ */
 struct tarn__replay {
     void *context;
     tarn_status (*put)(void *context, const struct tarn__record *record, uint64_t location);
-    tarn_status (*remove)(void *context, const struct tarn__record *record, uint64_t location);
+    tarn_status (*remove)(void *context, const struct tarn__record *record, bool lasts);
 };
 
 /* What a replay has found. */
@@ -150,6 +191,19 @@ struct tarn__engine {
     /* Makes the memory of what is retired usable now, where append had none. Waits for readers, as
      * retire may. Under a shard's lock. */
     void (*reclaim)(void *state);
+
+    /* May be NULL: nothing ever moves. Keeps all records that are there readable where they are,
+     * also those that are overwritten or moved meanwhile. hold: under all locks; TARN_NO_MEMORY.
+     * unhold: with no lock of the namespace but admin. */
+    tarn_status (*hold)(void *state, void **held);
+    void (*unhold)(void *state, void *held);
+
+    /* May be NULL. Gives back the space of what is not needed any more. With no lock; the caller
+     * sees to it that the state is not closed meanwhile. progress may be NULL; false from it:
+     * TARN_CANCELLED. TARN_READ_ONLY, TARN_IO, TARN_FULL, TARN_CORRUPT, TARN_OUTCOME_UNKNOWN. */
+    tarn_status (*compact)(void *state,
+                           bool (*progress)(void *context, uint64_t done, uint64_t total),
+                           void *context);
 
     /* Keeps the record readable until unpin, also if it is retired or detached. Called inside;
      * unpin from anywhere, and may wait for a lock of the engine. */

@@ -41,6 +41,9 @@ static const char *options_fault(const struct tarn_namespace_options *options)
     if (options->segment_bytes < TARN__SEGMENT_BYTES_MIN ||
         options->segment_bytes > TARN__SEGMENT_BYTES_MAX)
         return "a namespace's segment_bytes is out of bounds";
+    if (options->compact_bytes < 1 || options->compact_percent < 1 ||
+        options->compact_percent > 100)
+        return "a namespace's compact_bytes or compact_percent is out of bounds";
     return NULL;
 }
 
@@ -72,6 +75,8 @@ uint8_t *tarn__namespace_fields_write(uint8_t *to, const struct tarn__namespace_
         to = tarn__write_u8(to, (uint8_t)fields->options.sync);
         to = tarn__write_u32(to, fields->options.sync_interval_ms);
         to = tarn__write_u64(to, fields->options.segment_bytes);
+        to = tarn__write_u64(to, fields->options.compact_bytes);
+        to = tarn__write_u8(to, (uint8_t)fields->options.compact_percent);
     }
     to = tarn__varint_write(to, fields->name.length);
     return tarn__write_bytes(to, fields->name.data, fields->name.length);
@@ -96,6 +101,8 @@ tarn_status tarn__namespace_fields_read(struct tarn__reader *reader,
         read.options.sync = tarn__read_u8(reader);
         read.options.sync_interval_ms = tarn__read_u32(reader);
         read.options.segment_bytes = tarn__read_u64(reader);
+        read.options.compact_bytes = tarn__read_u64(reader);
+        read.options.compact_percent = tarn__read_u8(reader);
     }
     read.name.length = tarn__read_varint(reader);
     read.name.data = tarn__read_bytes(reader, read.name.length);

@@ -70,7 +70,7 @@ struct tarn__namespace_fields {
 };
 
 #define TARN__NAMESPACE_FIELDS_MAX                                                                 \
-    (8 + 1 + 4 + 4 + 8 + 8 + 8 + (1 + 4 + 8) + 2 + TARN_NAME_BYTES_MAX)
+    (8 + 1 + 4 + 4 + 8 + 8 + 8 + (1 + 4 + 8 + 8 + 1) + 2 + TARN_NAME_BYTES_MAX)
 
 /* NULL where the fields may be written. Else what is wrong. */
 const char *tarn__namespace_fields_fault(const struct tarn__namespace_fields *fields);

@@ -15,8 +15,13 @@ tarn_status tarn__cut_begin(struct tarn__cut *cut, tarn_namespace *ns)
     cut->ns = ns;
     if (pthread_mutex_init(&cut->lock, NULL) != 0)
         return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
-    status =
-        tarn__capture_begin(&cut->capture, atomic_load_explicit(&ns->index, memory_order_relaxed));
+    status = ns->engine->hold ? ns->engine->hold(ns->engine_state, &cut->held) : TARN_OK;
+    if (!status) {
+        status = tarn__capture_begin(&cut->capture,
+                                     atomic_load_explicit(&ns->index, memory_order_relaxed));
+        if (status && cut->held)
+            ns->engine->unhold(ns->engine_state, cut->held);
+    }
     if (status) {
         pthread_mutex_destroy(&cut->lock);
         return status;
@@ -131,6 +136,8 @@ void tarn__cut_end(struct tarn__cut *cut)
     } else {
         let_go(cut);
     }
+    if (cut->held)
+        ns->engine->unhold(ns->engine_state, cut->held);
     tarn__lock_give(&ns->admin);
     tarn__free(cut->chunk);
     tarn__locations_release(&cut->collected);

@@ -20,6 +20,7 @@ struct tarn__cut {
     uint64_t keys;                         /* how many records the cut has */
     struct tarn_namespace_options options; /* as they were at that moment */
     struct tarn__capture capture;
+    void *held;                         /* by the engine: where the records are */
     struct tarn__location_chunk *chunk; /* being handed out */
     struct tarn__locations collected;
     struct tarn__index *cleared; /* the index and the records, once the namespace was cleared;

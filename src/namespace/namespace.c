@@ -7,129 +7,7 @@
 
 #include <string.h>
 
-#define SHARDS_DEFAULT          16
-#define LOCK_TIMEOUT_MS_DEFAULT 5000
-
-#define SYNC_INTERVAL_MS_DEFAULT 1000
-#define SEGMENT_BYTES_DEFAULT    ((uint64_t)64 * 1024 * 1024)
-
-/* All that tarn_namespace_configure() changes. */
-#define FIELDS                                                                                     \
-    (unsigned)(TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS | TARN_SET_MAX_VALUE_SIZE |            \
-               TARN_SET_MAX_BYTES | TARN_SET_SYNC | TARN_SET_SEGMENT_BYTES)
-
-/* ------------------------------------------------------------------------------------------
- * Options
- */
-
-static tarn_status check_max_value_size(const struct tarn_namespace_options *options)
-{
-    if (options->max_value_size <= TARN_VALUE_BYTES_MAX)
-        return TARN_OK;
-    return tarn__fail(TARN_INVALID_ARGUMENT, "max_value_size is %llu, and at most %zu",
-                      (unsigned long long)options->max_value_size, TARN_VALUE_BYTES_MAX);
-}
-
-static tarn_status check_sync(const struct tarn_namespace_options *options)
-{
-    if ((unsigned)options->sync > TARN_SYNC_ALWAYS)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "sync is %d", (int)options->sync);
-    if (options->sync_interval_ms > TARN__SYNC_INTERVAL_MS_MAX)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "sync_interval_ms is %u, and at most %d",
-                          options->sync_interval_ms, TARN__SYNC_INTERVAL_MS_MAX);
-    return TARN_OK;
-}
-
-static tarn_status check_segment_bytes(const struct tarn_namespace_options *options)
-{
-    uint64_t bytes = options->segment_bytes;
-
-    if (!bytes || (bytes >= TARN__SEGMENT_BYTES_MIN && bytes <= TARN__SEGMENT_BYTES_MAX))
-        return TARN_OK;
-    return tarn__fail(TARN_INVALID_ARGUMENT, "segment_bytes is %llu, and 64 KiB to 1 GiB",
-                      (unsigned long long)bytes);
-}
-
-static tarn_status check_options(const struct tarn_namespace_options *options)
-{
-    tarn_status status;
-
-    if (!options)
-        return TARN_OK;
-    status = tarn__check_size(options->size, sizeof *options, "tarn_namespace_options");
-    if (!status && options->shards > TARN_SHARDS_MAX)
-        status = tarn__fail(TARN_INVALID_ARGUMENT, "shards is %u, and at most %d", options->shards,
-                            TARN_SHARDS_MAX);
-    if (!status)
-        status = check_sync(options);
-    if (!status)
-        status = check_segment_bytes(options);
-    return status ? status : check_max_value_size(options);
-}
-
-tarn_status tarn__namespace_engine(const struct tarn_namespace_options *options,
-                                   const struct tarn__engine **engine)
-{
-    tarn_status status = check_options(options);
-
-    if (status)
-        return status;
-    switch (options ? options->engine : TARN_ENGINE_DEFAULT) {
-    case TARN_ENGINE_DEFAULT:
-    case TARN_ENGINE_MEMORY:
-        *engine = &tarn__memory_engine;
-        return TARN_OK;
-    case TARN_ENGINE_LOG:
-        *engine = &tarn__log_engine;
-        return TARN_OK;
-    }
-    return tarn__fail(TARN_INVALID_ARGUMENT, "engine is %d", (int)options->engine);
-}
-
-static uint32_t timeout_of(const struct tarn_namespace_options *options)
-{
-    return options->lock_timeout_ms ? options->lock_timeout_ms : LOCK_TIMEOUT_MS_DEFAULT;
-}
-
-static uint64_t max_value_size_of(const struct tarn_namespace_options *options)
-{
-    return options->max_value_size ? options->max_value_size : TARN_VALUE_BYTES_MAX;
-}
-
-static enum tarn_sync_mode sync_of(const struct tarn_namespace_options *options)
-{
-    return options->sync ? options->sync : TARN_SYNC_ALWAYS;
-}
-
-static uint32_t sync_interval_of(const struct tarn_namespace_options *options)
-{
-    return options->sync_interval_ms ? options->sync_interval_ms : SYNC_INTERVAL_MS_DEFAULT;
-}
-
-static uint64_t segment_bytes_of(const struct tarn_namespace_options *options)
-{
-    return options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
-}
-
-/* All locks are held, or nobody else knows the namespace. */
-static void apply_fields(tarn_namespace *ns, unsigned fields,
-                         const struct tarn_namespace_options *options)
-{
-    if (fields & TARN_SET_LOCK_TIMEOUT_MS)
-        atomic_store(&ns->lock_timeout_ms, timeout_of(options));
-    if (fields & TARN_SET_MAX_KEYS)
-        atomic_store(&ns->max_keys, options->max_keys);
-    if (fields & TARN_SET_MAX_VALUE_SIZE)
-        atomic_store(&ns->max_value_size, max_value_size_of(options));
-    if (fields & TARN_SET_MAX_BYTES)
-        atomic_store(&ns->max_bytes, options->max_bytes);
-    if (fields & TARN_SET_SYNC) {
-        atomic_store(&ns->sync, sync_of(options));
-        atomic_store(&ns->sync_interval_ms, sync_interval_of(options));
-    }
-    if (fields & TARN_SET_SEGMENT_BYTES)
-        atomic_store(&ns->segment_bytes, segment_bytes_of(options));
-}
+#define SHARDS_DEFAULT 16
 
 /* ------------------------------------------------------------------------------------------
  * Making and ending
@@ -167,7 +45,7 @@ static void set_up(tarn_namespace *ns, struct tarn_slice name,
                    const struct tarn_namespace_options *options)
 {
     ns->shard_count = options->shards ? options->shards : SHARDS_DEFAULT;
-    apply_fields(ns, FIELDS, options);
+    tarn__options_apply(ns, TARN__ALL_FIELDS, options);
     ns->name_length = name.length;
     memcpy(ns->name, name.data, name.length);
 }
@@ -179,17 +57,26 @@ static void sync_failed(void *context, tarn_status status)
     ns->owner->sync_failed(ns->owner_context, ns, status);
 }
 
+static void compacted(void *context, tarn_status status, uint64_t freed)
+{
+    tarn_namespace *ns = context;
+
+    ns->owner->compacted(ns->owner_context, ns, status, freed);
+}
+
 static tarn_status open_engine(tarn_namespace *ns, const struct tarn__namespace_plan *plan)
 {
-    const struct tarn__engine_home home = {.directory = plan->home.directory,
-                                           .store = plan->store,
-                                           .number = plan->home.number,
-                                           .is_new = plan->home_is_new,
-                                           .to_fill = plan->to_fill,
-                                           .sync_failed = sync_failed,
-                                           .context = ns};
+    struct tarn__engine_home home = {.directory = plan->home.directory,
+                                     .store = plan->store,
+                                     .number = plan->home.number,
+                                     .is_new = plan->home_is_new,
+                                     .to_fill = plan->to_fill,
+                                     .sync_failed = sync_failed,
+                                     .compacted = compacted,
+                                     .context = ns};
     struct tarn_namespace_options options;
 
+    tarn__namespace_mover(ns, &home.mover);
     tarn__namespace_options_of(ns, &options);
     return ns->engine->open(ns->environment, plan->home.directory ? &home : NULL, &options,
                             &ns->engine_state);
@@ -324,7 +211,7 @@ tarn_status tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state s
     }
     index = atomic_load(&ns->index);
     tarn__lock_give(&ns->admin);
-    while (atomic_load(&ns->waiting))
+    while (atomic_load(&ns->waiting) || atomic_load(&ns->compacting))
         tarn__os_pause(ns->environment->os, looks++);
     tarn__wait_for_readers(ns->environment);
     atomic_store(&ns->index, NULL);
@@ -353,81 +240,6 @@ void tarn__namespace_count(tarn_namespace *ns, uint64_t *keys, uint64_t *bytes, 
         sum += shard->bytes;
     }
     *bytes = (uint64_t)sum;
-}
-
-static tarn_status too_low(const char *field, uint64_t limit, uint64_t there)
-{
-    return tarn__fail(TARN_LIMIT_TOO_LOW, "%s cannot become %llu: %llu are there", field,
-                      (unsigned long long)limit, (unsigned long long)there);
-}
-
-/* Tells the engine. All locks are held. */
-static void pass_on(tarn_namespace *ns)
-{
-    struct tarn_namespace_options options;
-
-    tarn__namespace_options_of(ns, &options);
-    if (ns->engine->configure)
-        ns->engine->configure(ns->engine_state, &options);
-}
-
-/* No writer meets limits that are not durable: all locks are held until they are. */
-static tarn_status configure(tarn_namespace *ns, unsigned fields,
-                             const struct tarn_namespace_options *options)
-{
-    tarn_status status = tarn__shards_lock_all(ns, true);
-    struct tarn_namespace_options before;
-    uint64_t keys, bytes, writes;
-
-    if (status)
-        return status;
-    tarn__namespace_count(ns, &keys, &bytes, &writes);
-    tarn__namespace_options_of(ns, &before);
-    if ((fields & TARN_SET_MAX_KEYS) && options->max_keys && keys > options->max_keys)
-        status = too_low("max_keys", options->max_keys, keys);
-    else if ((fields & TARN_SET_MAX_BYTES) && options->max_bytes && bytes > options->max_bytes)
-        status = too_low("max_bytes", options->max_bytes, bytes);
-    if (!status) {
-        apply_fields(ns, fields, options);
-        status = ns->owner->changed(ns->owner_context);
-        if (status)
-            apply_fields(ns, fields, &before);
-    }
-    if (!status)
-        pass_on(ns);
-    if (!status) { /* they are only kept while there is a limit */
-        atomic_store(&ns->keys, keys);
-        atomic_store(&ns->bytes, bytes);
-    }
-    tarn__shards_unlock_all(ns);
-    return status;
-}
-
-tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned fields,
-                                     const struct tarn_namespace_options *options)
-{
-    tarn_status status;
-
-    if (!ns || !options)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "ns or options is NULL");
-    status = tarn__namespace_check_changeable(ns);
-    if (status)
-        return status;
-    if (fields & ~FIELDS)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "fields has unknown bits: %#x", fields & ~FIELDS);
-    status = tarn__check_size(options->size, sizeof *options, "tarn_namespace_options");
-    if (!status && (fields & TARN_SET_MAX_VALUE_SIZE))
-        status = check_max_value_size(options);
-    if (!status && (fields & TARN_SET_SYNC))
-        status = check_sync(options);
-    if (!status && (fields & TARN_SET_SEGMENT_BYTES))
-        status = check_segment_bytes(options);
-    if (status)
-        return status;
-    ns->owner->lock(ns->owner_context);
-    status = configure(ns, fields, options);
-    ns->owner->unlock(ns->owner_context);
-    return status;
 }
 
 tarn_status tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *index,
@@ -512,25 +324,6 @@ tarn_status tarn_namespace_clear(tarn_namespace *ns)
     }
     tarn__lock_give(&ns->admin);
     return TARN_OK;
-}
-
-void tarn__namespace_options_of(const tarn_namespace *ns, struct tarn_namespace_options *options)
-{
-    options->size = sizeof *options;
-    options->shards = ns->shard_count;
-    options->lock_timeout_ms = atomic_load(&ns->lock_timeout_ms);
-    options->max_keys = atomic_load(&ns->max_keys);
-    options->max_value_size = atomic_load(&ns->max_value_size);
-    options->max_bytes = atomic_load(&ns->max_bytes);
-    options->engine = ns->engine->kind;
-    options->sync = TARN_SYNC_DEFAULT;
-    options->sync_interval_ms = 0;
-    options->segment_bytes = 0;
-    if (ns->engine->kind != TARN_ENGINE_LOG)
-        return;
-    options->sync = (enum tarn_sync_mode)atomic_load(&ns->sync);
-    options->sync_interval_ms = atomic_load(&ns->sync_interval_ms);
-    options->segment_bytes = atomic_load(&ns->segment_bytes);
 }
 
 /* All locks are held. */

@@ -45,6 +45,9 @@ struct tarn__namespace_owner {
     /* A sync failed that nobody waits for. The last error is the detail. */
     void (*sync_failed)(void *context, tarn_namespace *ns, tarn_status status);
 
+    /* A compaction in the background has ended; it gave back so many bytes. Likewise. */
+    void (*compacted)(void *context, tarn_namespace *ns, tarn_status status, uint64_t freed);
+
     /* The options have changed: makes that durable, or fails, and they are changed back. Locked;
      * the namespace's own locks may be held. */
     tarn_status (*changed)(void *context);
@@ -80,7 +83,8 @@ struct tarn_namespace {
     _Atomic uint64_t max_keys, max_value_size, max_bytes;
     _Atomic int sync; /* enum tarn_sync_mode */
     _Atomic uint32_t sync_interval_ms;
-    _Atomic uint64_t segment_bytes;
+    _Atomic uint64_t segment_bytes, compact_bytes;
+    _Atomic uint32_t compact_percent;
     _Atomic uint32_t shard_count;
     struct tarn__cut *cut;   /* that is being read, or NULL */
     _Atomic uint32_t clears; /* twice as many as there were; odd in the middle of one */
@@ -91,7 +95,8 @@ struct tarn_namespace {
 
     _Alignas(64) struct tarn__lock admin; /* who needs all shards takes this first */
     _Atomic uint32_t cursors;
-    _Atomic uint32_t waiting; /* writes that have left their lock and wait to be durable */
+    _Atomic uint32_t waiting;    /* writes that have left their lock and wait to be durable */
+    _Atomic uint32_t compacting; /* calls of tarn_compact() that are under way */
     _Atomic uint32_t copying; /* reads that have left their section and pin what they still copy */
     _Atomic uint32_t references; /* handles, and one of the store while it is in there */
     size_t name_length;
@@ -101,10 +106,6 @@ struct tarn_namespace {
 /* ------------------------------------------------------------------------------------------
  * namespace.c
  */
-
-/* The engine that options ask for. TARN_INVALID_ARGUMENT: they are not valid. NULL is allowed. */
-tarn_status tarn__namespace_engine(const struct tarn_namespace_options *options,
-                                   const struct tarn__engine **engine);
 
 /* What it takes to make a namespace. */
 struct tarn__namespace_plan {
@@ -126,9 +127,6 @@ tarn_status tarn__namespace_make(const struct tarn__namespace_plan *plan, tarn_n
 /* replay.c: fills the index with what is in the engine's files, if it has some. Nobody else knows
  * the namespace; after a failure it is good for nothing but to be ended. */
 tarn_status tarn__namespace_replay(tarn_namespace *ns, struct tarn__replayed *replayed);
-
-/* The options as they are in force. */
-void tarn__namespace_options_of(const tarn_namespace *ns, struct tarn_namespace_options *options);
 
 /* Gives back a reference. */
 void tarn__namespace_release(tarn_namespace *ns);
@@ -198,6 +196,33 @@ static inline bool tarn__namespace_usable(tarn_namespace *ns)
     return atomic_load_explicit(&ns->state, memory_order_acquire) <= TARN__CLOSING &&
            tarn__environment_is_here(ns->environment);
 }
+
+/* ------------------------------------------------------------------------------------------
+ * options.c
+ */
+
+/* All that tarn_namespace_configure() changes. */
+#define TARN__ALL_FIELDS                                                                           \
+    (unsigned)(TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS | TARN_SET_MAX_VALUE_SIZE |            \
+               TARN_SET_MAX_BYTES | TARN_SET_SYNC | TARN_SET_SEGMENT_BYTES | TARN_SET_COMPACTION)
+
+/* The engine that options ask for. TARN_INVALID_ARGUMENT: they are not valid. NULL is allowed. */
+tarn_status tarn__namespace_engine(const struct tarn_namespace_options *options,
+                                   const struct tarn__engine **engine);
+
+/* Sets fields to what valid options say. All locks are held, or nobody else knows the namespace. */
+void tarn__options_apply(tarn_namespace *ns, unsigned fields,
+                         const struct tarn_namespace_options *options);
+
+/* The options as they are in force. */
+void tarn__namespace_options_of(const tarn_namespace *ns, struct tarn_namespace_options *options);
+
+/* ------------------------------------------------------------------------------------------
+ * compact.c
+ */
+
+/* What the engine of a namespace may ask when it moves records. */
+void tarn__namespace_mover(tarn_namespace *ns, struct tarn__mover *mover);
 
 /* ------------------------------------------------------------------------------------------
  * shards.c

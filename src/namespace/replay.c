@@ -1,10 +1,10 @@
 /*
- * Filling the index with what is in an engine's files, when a namespace is opened. Records come in
- * the order in which they were written; groups of them are entered together, so that memory serves
- * the misses of many at once.
+ * Filling the index with what is in an engine's files, when a namespace is opened. Groups of
+ * records are entered together, so that memory serves the misses of many at once.
  */
 #include "base/status.h"
 #include "namespace/operation.h"
+#include "namespace/tombstones.h"
 
 #define GROUP 64
 
@@ -12,12 +12,15 @@ struct replay {
     tarn_namespace *ns;
     uint64_t hashes[GROUP], locations[GROUP];
     size_t count;
+    struct tarn__tombstones tombstones;
 };
 
 /* Enters one record. */
-static tarn_status enter(tarn_namespace *ns, struct tarn__held *held, struct tarn__shard *shard,
-                         uint64_t hash, uint64_t location, const struct tarn__sight *sight)
+static tarn_status enter(const struct replay *replay, struct tarn__held *held,
+                         struct tarn__shard *shard, uint64_t hash, uint64_t location,
+                         const struct tarn__sight *sight)
 {
+    tarn_namespace *ns = replay->ns;
     struct tarn__entry entry = {.place = sight->place, .slot = sight->slot};
     struct tarn__key_search search = {.ns = ns};
     struct tarn__record record;
@@ -26,6 +29,10 @@ static tarn_status enter(tarn_namespace *ns, struct tarn__held *held, struct tar
     tarn_status status = TARN_OK;
 
     ns->engine->read(ns->engine_state, location, &record);
+    if (tarn__tombstones_find(&replay->tombstones, record.key, hash) > record.info.sequence) {
+        ns->engine->retire(ns->engine_state, &location, 1, 0);
+        return TARN_OK;
+    }
     search.key = record.key;
     bytes = (int64_t)tarn__record_content_bytes(&record);
     tarn__index_find(held->index, hash, tarn__leads_to_key, &search, &entry);
@@ -35,8 +42,10 @@ static tarn_status enter(tarn_namespace *ns, struct tarn__held *held, struct tar
         if (status)
             return status;
     } else {
-        if (search.record.info.sequence > record.info.sequence)
+        if (search.record.info.sequence > record.info.sequence) {
+            ns->engine->retire(ns->engine_state, &location, 1, 0);
             return TARN_OK;
+        }
         bytes -= (int64_t)tarn__record_content_bytes(&search.record);
         ns->engine->retire(ns->engine_state, &entry.location, 1, 0);
     }
@@ -55,8 +64,7 @@ static tarn_status enter_group(const struct replay *replay, struct tarn__held *h
     for (size_t i = 0; i < replay->count && !status; i++) {
         struct tarn__shard *shard = tarn__shard_of(replay->ns, held->groups, replay->hashes[i]);
 
-        status =
-            enter(replay->ns, held, shard, replay->hashes[i], replay->locations[i], &sights[i]);
+        status = enter(replay, held, shard, replay->hashes[i], replay->locations[i], &sights[i]);
         if (!status && tarn__index_grow(held->index, &shard->growth, 0))
             *divide = tarn__index_wants_groups(held->index, &shard->growth);
     }
@@ -109,7 +117,7 @@ static void take_out(tarn_namespace *ns, struct tarn__held *held, uint64_t hash,
     tarn__index_tidy(held->index, &entry.place);
 }
 
-static tarn_status take_away(void *context, const struct tarn__record *record, uint64_t location)
+static tarn_status take_away(void *context, const struct tarn__record *record, bool lasts)
 {
     struct replay *replay = context;
     tarn_namespace *ns = replay->ns;
@@ -117,7 +125,9 @@ static tarn_status take_away(void *context, const struct tarn__record *record, u
     struct tarn__held held;
     tarn_status status = flush(replay);
 
-    (void)location;
+    if (!status && lasts)
+        status =
+            tarn__tombstones_add(&replay->tombstones, record->key, hash, record->info.sequence);
     if (status)
         return status;
     status = tarn__shard_lock(ns, hash, false, NULL, &held);
@@ -141,6 +151,7 @@ tarn_status tarn__namespace_replay(tarn_namespace *ns, struct tarn__replayed *re
     status = ns->engine->replay(ns->engine_state, &visitor, replayed);
     if (!status)
         status = flush(&replay);
+    tarn__tombstones_release(&replay.tombstones);
     if (status)
         return status;
     tarn__namespace_count(ns, &keys, &bytes, &writes);

@@ -262,8 +262,21 @@ static void owner_sync_failed(void *context, tarn_namespace *ns, tarn_status sta
                      tarn_slice_of(ns->name, ns->name_length), tarn_slice_of("", 0));
 }
 
+static void owner_compacted(void *context, tarn_namespace *ns, tarn_status status, uint64_t freed)
+{
+    struct tarn_event event = {.kind = status ? TARN_EVENT_COMPACTION_FAILED
+                                              : TARN_EVENT_COMPACTION_DONE,
+                               .status = status,
+                               .namespace_name = tarn_slice_of(ns->name, ns->name_length),
+                               .snapshot = tarn_slice_of("", 0),
+                               .bytes = freed};
+
+    tarn__store_tell_event(context, &event);
+}
+
 const struct tarn__namespace_owner tarn__store_owner = {
     .sync_failed = owner_sync_failed,
+    .compacted = owner_compacted,
     .lock = owner_lock,
     .unlock = owner_unlock,
     .changed = owner_changed,

@@ -204,7 +204,7 @@ static bool go_on_after_failure(struct run *run)
 static bool step(struct run *run)
 {
     struct log_model *model = &run->model;
-    uint64_t choice = random_below(&run->random, 16);
+    uint64_t choice = random_below(&run->random, 18);
     tarn_status status = TARN_OK;
 
     if (choice < 11)
@@ -213,9 +213,11 @@ static bool step(struct run *run)
         status = log_model_sync(model);
     else if (choice < 14)
         log_model_run_jobs(model);
-    else
+    else if (choice < 16)
         status = log_model_close(model, choice == 14);
-    if (!status && choice >= 14) {
+    else
+        status = log_model_compact(model);
+    if (!status && choice >= 14 && choice < 16) {
         unsigned least = model->acknowledged;
 
         status = log_model_open(model, FOLDER, false);

@@ -200,6 +200,8 @@ static void random_namespace(uint64_t *random, size_t at, struct tarn__catalog_n
         ns->options.sync = 1 + (unsigned)random_below(random, 3);
         ns->options.sync_interval_ms = 1 + (uint32_t)random_below(random, 3600000);
         ns->options.segment_bytes = 65536 + random_below(random, 1073741824 - 65535);
+        ns->options.compact_bytes = 1 + random_below(random, UINT64_MAX);
+        ns->options.compact_percent = 1 + (uint32_t)random_below(random, 100);
     }
     ns->options.size = sizeof ns->options;
     ns->options.shards = 1 + (uint32_t)random_below(random, TARN_SHARDS_MAX);
@@ -274,6 +276,8 @@ void expect_same_catalog(const struct tarn__catalog *wanted, const struct tarn__
         expect_number(a->options.sync, b->options.sync);
         expect_number(a->options.sync_interval_ms, b->options.sync_interval_ms);
         expect_number(a->options.segment_bytes, b->options.segment_bytes);
+        expect_number(a->options.compact_bytes, b->options.compact_bytes);
+        expect_number(a->options.compact_percent, b->options.compact_percent);
         expect_same_options(&a->options, &b->options);
         expect_bytes(tarn_slice_of(a->name, a->name_length),
                      tarn_slice_of(b->name, b->name_length));

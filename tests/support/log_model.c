@@ -82,9 +82,10 @@ static tarn_status put(void *context, const struct tarn__record *record, uint64_
     return see(context, record, location, number);
 }
 
-static tarn_status take_away(void *context, const struct tarn__record *record, uint64_t location)
+static tarn_status take_away(void *context, const struct tarn__record *record, bool lasts)
 {
-    return see(context, record, location, 0);
+    (void)lasts;
+    return see(context, record, 0, 0);
 }
 
 static uint64_t monotonic_ns(const void *context)
@@ -139,6 +140,7 @@ tarn_status log_model_open(struct log_model *model, const char *path, bool read_
     for (unsigned i = 0; i < LOG_KEYS; i++) {
         model->found.keys[i] = reader.sights[i].number;
         model->locations[i] = reader.sights[i].location;
+        model->live[i] = reader.sights[i].location;
         model->sequences[i] = reader.sights[i].sequence;
     }
     model->is_open = true;
@@ -179,8 +181,9 @@ tarn_status log_model_close(struct log_model *model, bool with_end)
  * Writing
  */
 
-static void plan_write(struct log_model *model, uint64_t *random, bool large,
-                       struct tarn__write *write, char key_room[16], uint8_t *value_room)
+/* Returns the number of the key. */
+static unsigned plan_write(struct log_model *model, uint64_t *random, bool large,
+                           struct tarn__write *write, char key_room[16], uint8_t *value_room)
 {
     unsigned key = (unsigned)random_below(random, LOG_KEYS);
     size_t length = large ? LARGE_VALUE : sizeof(unsigned) + random_below(random, VALUE_MAX);
@@ -190,6 +193,23 @@ static void plan_write(struct log_model *model, uint64_t *random, bool large,
     if (!write->removes)
         write->record.value = value_of(++model->puts, length, value_room);
     model->states[model->done].keys[key] = write->removes ? 0 : model->puts;
+    return key;
+}
+
+/* A key has another record. */
+static void apply(struct log_model *model, unsigned key, uint64_t location)
+{
+    if (model->live[key]) {
+        struct tarn__segment *segment =
+            tarn__segment_of(&model->environment.granules, model->live[key]);
+        uint64_t offset = tarn__segment_offset(segment, model->live[key]);
+        struct tarn__record record;
+
+        atomic_fetch_add(&segment->stale,
+                         tarn__frame_peek(&segment->frames, segment->bytes + offset,
+                                          segment->size - offset, &record));
+    }
+    model->live[key] = location;
 }
 
 tarn_status log_model_write(struct log_model *model, uint64_t *random, bool large)
@@ -197,6 +217,7 @@ tarn_status log_model_write(struct log_model *model, uint64_t *random, bool larg
     size_t count =
         large || random_below(random, 3) ? 1 : 2 + random_below(random, LOG_BATCH_MAX - 1);
     struct tarn__write writes[LOG_BATCH_MAX];
+    unsigned numbers[LOG_BATCH_MAX];
     char keys[LOG_BATCH_MAX][16];
     uint8_t *values = malloc(LOG_BATCH_MAX * (size_t)LARGE_VALUE);
     uint64_t position;
@@ -207,10 +228,13 @@ tarn_status log_model_write(struct log_model *model, uint64_t *random, bool larg
     model->done++;
     model->states[model->done] = model->states[model->done - 1];
     for (size_t i = 0; i < count; i++)
-        plan_write(model, random, large, &writes[i], keys[i], values + i * LARGE_VALUE);
+        numbers[i] =
+            plan_write(model, random, large, &writes[i], keys[i], values + i * LARGE_VALUE);
     status = tarn__log_append(&model->log, writes, count, &position);
     if (status)
         model->done--; /* it was refused */
+    for (size_t i = 0; i < count && !status; i++)
+        apply(model, numbers[i], writes[i].removes ? 0 : writes[i].location);
     if (!status && model->mode == TARN_SYNC_ALWAYS)
         status = tarn__log_wait(&model->log, position);
     if (!status) {
@@ -255,11 +279,12 @@ int log_model_match(struct log_model *model, unsigned least)
     return -1;
 }
 
-static bool location_is_right(struct log_model *model, unsigned key)
+/* Whether at a location there is the record of a key with the put of a number. */
+static bool record_is_right(struct log_model *model, unsigned key, uint64_t location, unsigned put,
+                            uint64_t *sequence)
 {
-    const struct tarn__segment *segment =
-        tarn__segment_of(&model->environment.granules, model->locations[key]);
-    uint64_t offset = tarn__segment_offset(segment, model->locations[key]);
+    const struct tarn__segment *segment = tarn__segment_of(&model->environment.granules, location);
+    uint64_t offset = tarn__segment_offset(segment, location);
     const uint8_t *bytes = segment->bytes + offset;
     struct tarn__record record;
     size_t length = tarn__frame_peek(&segment->frames, bytes, segment->size - offset, &record);
@@ -270,16 +295,92 @@ static bool location_is_right(struct log_model *model, unsigned key)
     return length && tarn__frame_verify(&segment->frames, offset, bytes, length) &&
            record.key.length == wanted.length &&
            memcmp(record.key.data, wanted.data, wanted.length) == 0 &&
-           value_is_right(record.value, &number) && number == model->found.keys[key] &&
-           record.info.sequence == model->sequences[key];
+           value_is_right(record.value, &number) && number == put &&
+           (*sequence = record.info.sequence) != 0;
+}
+
+static bool live_records_are_right(struct log_model *model)
+{
+    const struct log_state *now = &model->states[model->done];
+    uint64_t sequence;
+
+    for (unsigned i = 0; i < LOG_KEYS; i++)
+        if (!model->live[i] != !now->keys[i] ||
+            (model->live[i] &&
+             !record_is_right(model, i, model->live[i], now->keys[i], &sequence))) {
+            snprintf(model->problem, sizeof model->problem, "key %u is not as it was written", i);
+            return false;
+        }
+    return true;
 }
 
 bool log_model_locations_are_right(struct log_model *model)
 {
+    uint64_t sequence = 0;
+
     for (unsigned i = 0; i < LOG_KEYS; i++)
-        if (model->found.keys[i] && !location_is_right(model, i)) {
+        if (model->found.keys[i] &&
+            !(record_is_right(model, i, model->locations[i], model->found.keys[i], &sequence) &&
+              sequence == model->sequences[i])) {
             snprintf(model->problem, sizeof model->problem, "key %u is not where it should be", i);
             return false;
         }
     return true;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Compacting
+ */
+
+static tarn_status judge(void *context, struct tarn__met *met, size_t count)
+{
+    struct log_model *model = context;
+
+    for (size_t i = 0; i < count; i++) {
+        char text[16] = {0};
+        unsigned key = LOG_KEYS;
+
+        memcpy(text, met[i].key.data, met[i].key.length < 15 ? met[i].key.length : 15);
+        if (sscanf(text, "key %u", &key) != 1 || key >= LOG_KEYS)
+            return tarn__fail(TARN_INVALID_ARGUMENT, "a key that nobody wrote: '%s'", text);
+        met[i].hash = key;
+        met[i].needed = met[i].removes ? !model->live[key] : model->live[key] == met[i].location;
+    }
+    return TARN_OK;
+}
+
+static tarn_status relocate(void *context, struct tarn__move *moves, size_t count, size_t *done)
+{
+    struct log_model *model = context;
+
+    for (*done = 0; *done < count; (*done)++) {
+        struct tarn__move *move = &moves[*done];
+
+        if (model->live[move->hash] == move->from)
+            model->live[move->hash] = move->to;
+        else
+            move->from = 0;
+    }
+    return TARN_OK;
+}
+
+static void settle(void *context)
+{
+    (void)context; /* all is done by one thread */
+}
+
+tarn_status log_model_compact(struct log_model *model)
+{
+    const struct tarn__mover mover = {
+        .context = model, .judge = judge, .relocate = relocate, .settle = settle};
+    _Atomic uint64_t pinned = 0;
+    struct tarn__compaction compaction = {.mover = &mover, .all = true, .pinned = &pinned};
+    unsigned acknowledged = model->acknowledged;
+    tarn_status status = tarn__log_compact(&model->log, &compaction);
+
+    if (status)
+        return status;
+    if (model->durable < acknowledged)
+        model->durable = acknowledged;
+    return live_records_are_right(model) ? TARN_OK : tarn__fail(TARN_CORRUPT, "%s", model->problem);
 }

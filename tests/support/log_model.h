@@ -7,6 +7,7 @@
 #ifndef TARN_TESTS_LOG_MODEL_H
 #define TARN_TESTS_LOG_MODEL_H
 
+#include "engine/log/compaction.h"
 #include "engine/log/recovery.h"
 
 #include <stdio.h>
@@ -35,6 +36,8 @@ struct log_model {
     unsigned durable;                                /* ... that are known to be durable */
     unsigned puts;                                   /* that there ever were */
 
+    uint64_t live[LOG_KEYS]; /* where each key's record is now; 0: there is none */
+
     /* Of the last opening. */
     struct log_state found;
     uint64_t locations[LOG_KEYS], sequences[LOG_KEYS];
@@ -54,6 +57,9 @@ tarn_status log_model_close(struct log_model *model, bool with_end);
 /* Puts, deletes or batches at random; large: a value that no segment of the usual size holds. */
 tarn_status log_model_write(struct log_model *model, uint64_t *random, bool large);
 tarn_status log_model_sync(struct log_model *model);
+
+/* Compacts all that can be, and looks at each record afterwards. */
+tarn_status log_model_compact(struct log_model *model);
 
 /* Prepares the next segment, and syncs those that are full. */
 void log_model_run_jobs(struct log_model *model);

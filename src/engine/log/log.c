@@ -8,6 +8,7 @@
 
 #define SCRATCH_BYTES ((size_t)64 * 1024)
 #define FILE_UNIT     ((uint64_t)4096)
+#define LARGE_SEGMENT ((uint64_t)16 * 1024 * 1024)
 
 /* ------------------------------------------------------------------------------------------
  * Segments to write to
@@ -18,20 +19,39 @@ static uint64_t room_of(const struct tarn__segment *segment)
     return segment->size - segment->used;
 }
 
-/* How long the next segment is: they double. */
-static uint64_t next_bytes(const struct tarn__log *log, const struct tarn__segment *last)
+/* How long the next segment is: they double, but beyond 16 MiB none is more than an eighth of the
+ * log, so that what is set aside, and what cannot be compacted yet, stays small beside it. */
+static uint64_t next_bytes(struct tarn__log *log)
 {
-    uint64_t bytes =
-        last && last->size >= TARN__SEGMENT_BYTES_MIN ? 2 * last->size : TARN__SEGMENT_BYTES_MIN;
+    struct tarn__segments *segments = &log->segments;
+    uint64_t all = 0, last = TARN__SEGMENT_BYTES_MIN / 2, bytes;
 
+    pthread_mutex_lock(&segments->lock);
+    for (size_t i = 0; i < segments->count; i++) {
+        const struct tarn__segment *segment = segments->all[i];
+
+        all += segment->size;
+        if (segment->head.origin == TARN__SEGMENT_WRITTEN)
+            last = segment->size;
+    }
+    pthread_mutex_unlock(&segments->lock);
+    all = all / 8 > LARGE_SEGMENT ? all / 8 : LARGE_SEGMENT;
+    bytes = 2 * last > TARN__SEGMENT_BYTES_MIN ? 2 * last : TARN__SEGMENT_BYTES_MIN;
+    bytes = bytes < all ? bytes : all / FILE_UNIT * FILE_UNIT;
     return bytes < log->segment_bytes ? bytes : log->segment_bytes;
 }
 
-/* Makes a segment that writes may go to, and lists it. The segments are locked. */
-static tarn_status make_listed(struct tarn__log *log, uint64_t bytes, struct tarn__segment **out)
+uint64_t tarn__log_next_sequence(const struct tarn__log *log)
 {
     uint64_t mend = atomic_load(&log->mend_sequence);
-    uint64_t sequence = mend ? mend : atomic_load(&log->environment->sequence) + 1;
+
+    return mend ? mend : atomic_load(&log->environment->sequence) + 1;
+}
+
+/* Makes a segment that writes may go to, and lists it. The segments' files are locked. */
+static tarn_status make_listed(struct tarn__log *log, uint64_t bytes, struct tarn__segment **out)
+{
+    uint64_t sequence = tarn__log_next_sequence(log);
     struct tarn__segment *segment;
     tarn_status status = tarn__segments_make(&log->segments, TARN__SEGMENT_WRITTEN, sequence,
                                              sequence, bytes, &segment);
@@ -39,6 +59,7 @@ static tarn_status make_listed(struct tarn__log *log, uint64_t bytes, struct tar
     if (status)
         return status;
     segment->listed = true;
+    atomic_store(&segment->as_of, UINT64_MAX); /* as long as nothing is in it */
     status = tarn__segments_write_list(&log->segments);
     if (status) {
         segment->listed = false;
@@ -58,35 +79,36 @@ static tarn_status take_next(struct tarn__log *log, uint64_t least, struct tarn_
     *next = atomic_exchange(&log->next, NULL);
     if (*next)
         return TARN_OK;
-    pthread_mutex_lock(&log->segments.lock);
+    pthread_mutex_lock(&log->segments.files);
     *next = atomic_exchange(&log->next, NULL); /* it was being prepared */
     if (!*next) {
-        uint64_t bytes = next_bytes(log, log->active);
+        uint64_t bytes = next_bytes(log);
 
         if (bytes < least)
             bytes = (least + FILE_UNIT - 1) / FILE_UNIT * FILE_UNIT;
         status = make_listed(log, bytes, next);
     }
-    pthread_mutex_unlock(&log->segments.lock);
+    pthread_mutex_unlock(&log->segments.files);
     return status;
 }
 
-/* The job: has the next segment ready before it is needed, and syncs those that are full. If that
- * fails, whoever writes next is told. */
+/* The job: has the next segment ready before it is needed, and syncs those that are full, which may
+ * then be compacted. If that fails, whoever writes next is told. */
 static void prepare(void *context)
 {
     struct tarn__log *log = context;
     struct tarn__segment *segment;
+    tarn_status status;
 
-    pthread_mutex_lock(&log->segments.lock);
-    if (!atomic_load(&log->next) && !atomic_load(&log->failed)) {
-        const struct tarn__segment *last = log->segments.all[log->segments.count - 1];
-
-        if (make_listed(log, next_bytes(log, last), &segment) == TARN_OK)
-            atomic_store(&log->next, segment);
-    }
-    pthread_mutex_unlock(&log->segments.lock);
-    tarn__log_tell(log, tarn__log_wait(log, atomic_load(&log->full)));
+    pthread_mutex_lock(&log->segments.files);
+    if (!atomic_load(&log->next) && !atomic_load(&log->failed) &&
+        make_listed(log, next_bytes(log), &segment) == TARN_OK)
+        atomic_store(&log->next, segment);
+    pthread_mutex_unlock(&log->segments.files);
+    status = tarn__log_wait(log, atomic_load(&log->full));
+    tarn__log_tell(log, status);
+    if (!status)
+        tarn__log_want_compaction(log);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -177,6 +199,17 @@ static tarn_status write_record(struct tarn__log *log, struct tarn__segment *seg
     return status;
 }
 
+/* Returns bytes. */
+static uint64_t count_delete(struct tarn__segment *segment, const struct tarn__write *write,
+                             uint64_t bytes)
+{
+    if (write->removes)
+        atomic_store_explicit(&segment->deletes,
+                              atomic_load_explicit(&segment->deletes, memory_order_relaxed) + bytes,
+                              memory_order_relaxed);
+    return bytes;
+}
+
 /* The frames of a batch first, then its head, whose checksum covers them. */
 static tarn_status write_batch(struct tarn__log *log, struct tarn__segment *segment,
                                const struct tarn__frame *batch, struct tarn__write *writes)
@@ -195,7 +228,7 @@ static tarn_status write_batch(struct tarn__log *log, struct tarn__segment *segm
 
         status = write_record(log, segment, &frame, offset, &checksum);
         writes[i].location = tarn__segment_location(segment, offset);
-        offset += tarn__frame_bytes(&segment->frames, &frame);
+        offset += count_delete(segment, &writes[i], tarn__frame_bytes(&segment->frames, &frame));
     }
     tarn__frame_seal(head, tarn__checksum_end(&checksum));
     return status ? status : store(log, segment, segment->used, head, length);
@@ -221,22 +254,32 @@ tarn_status tarn__log_write_end(struct tarn__log *log, uint64_t next_segment)
     return store(log, segment, segment->used - bytes, log->scratch, bytes);
 }
 
+/* Goes on in the next segment, which may have been prepared; if not, it has at least so many bytes.
+ */
+static tarn_status begin_next(struct tarn__log *log, uint64_t least)
+{
+    struct tarn__segment *next;
+    tarn_status status = take_next(log, least, &next);
+
+    if (!status)
+        status = tarn__log_write_end(log, next->head.number);
+    if (status)
+        return status;
+    atomic_store(&log->full, atomic_load(&log->appended));
+    atomic_store(&next->as_of, tarn__log_next_sequence(log));
+    log->active = next;
+    log->ended = false;
+    return TARN_OK;
+}
+
 /* Goes on in another segment, in which a frame of so many bytes has room. */
 static tarn_status go_on(struct tarn__log *log, size_t bytes)
 {
     uint64_t least = TARN__SEGMENT_HEAD + bytes + TARN__LOG_END_BYTES;
-    struct tarn__segment *next;
     tarn_status status = TARN_OK;
 
-    while (!status && room_of(log->active) < bytes + TARN__LOG_END_BYTES) {
-        status = take_next(log, least, &next);
-        if (!status)
-            status = tarn__log_write_end(log, next->head.number);
-        if (status)
-            break;
-        atomic_store(&log->full, atomic_load(&log->appended));
-        log->active = next;
-    }
+    while (!status && room_of(log->active) < bytes + TARN__LOG_END_BYTES)
+        status = begin_next(log, least);
     if (!atomic_load(&log->mend_sequence))
         tarn__jobs_wake(&log->environment->quick, &log->prepare);
     return status;
@@ -293,6 +336,7 @@ static tarn_status append_locked(struct tarn__log *log, struct tarn__write *writ
     if (count == 1) {
         writes->location = tarn__segment_location(segment, segment->used);
         status = write_record(log, segment, &frame, segment->used, NULL);
+        (void)count_delete(segment, writes, bytes);
     } else {
         status = write_batch(log, segment, &frame, writes);
     }
@@ -344,6 +388,19 @@ tarn_status tarn__log_append_again(struct tarn__log *log, struct tarn__write *wr
     return status;
 }
 
+tarn_status tarn__log_begin_segment(struct tarn__log *log)
+{
+    tarn_status status = TARN_OK;
+
+    tarn__os_lock(log->environment->os, &log->append);
+    if (atomic_load(&log->failed))
+        status = not_appendable(log);
+    else if (log->active->used > TARN__SEGMENT_HEAD)
+        status = begin_next(log, 0);
+    tarn__lock_give(&log->append);
+    return status ? status : tarn__log_seal_full(log);
+}
+
 /* ------------------------------------------------------------------------------------------
  * Beginning and ending
  */
@@ -364,9 +421,11 @@ static tarn_status begin(struct tarn__log *log)
     tarn_status status = TARN_OK;
 
     if (!log->active) {
-        pthread_mutex_lock(&log->segments.lock);
-        status = make_listed(log, next_bytes(log, NULL), &log->active);
-        pthread_mutex_unlock(&log->segments.lock);
+        pthread_mutex_lock(&log->segments.files);
+        status = make_listed(log, next_bytes(log), &log->active);
+        pthread_mutex_unlock(&log->segments.files);
+        if (!status)
+            atomic_store(&log->active->as_of, tarn__log_next_sequence(log));
     }
     if (!status)
         status = tarn__jobs_add(jobs, &log->prepare, prepare, log);
@@ -418,6 +477,7 @@ static tarn_status begin_anew(struct tarn__log *log, struct tarn__log *fresh)
     before->list_unknown = fresh->segments.list_unknown;
     if (status)
         tarn__segments_close(&fresh->segments);
+    before->replaced = status == TARN_OK;
     if (!status || before->list_unknown) /* its list must not be written any more */
         atomic_store(&log->failed, true);
     return status;
@@ -432,12 +492,15 @@ tarn_status tarn__log_begin_anew(struct tarn__log *log, struct tarn__log *fresh)
                                 .sync_failed = log->sync_failed,
                                 .failed_context = log->failed_context};
     atomic_store(&fresh->mode, atomic_load(&log->mode));
+    atomic_store(&fresh->compact, atomic_load(&log->compact));
+    atomic_store(&fresh->compact_bytes, atomic_load(&log->compact_bytes));
+    atomic_store(&fresh->compact_percent, atomic_load(&log->compact_percent));
     atomic_store(&fresh->interval_ns, atomic_load(&log->interval_ns));
     if (atomic_load(&log->failed))
         return not_appendable(log);
-    pthread_mutex_lock(&log->segments.lock);
+    pthread_mutex_lock(&log->segments.files);
     status = begin_anew(log, fresh);
-    pthread_mutex_unlock(&log->segments.lock);
+    pthread_mutex_unlock(&log->segments.files);
     return status;
 }
 

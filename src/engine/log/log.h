@@ -1,7 +1,7 @@
 /*
  * A log: frames appended to segments, one after the other, and made durable.
  *
- * The order of locks: append, then that of the segments, then that of syncs. `append` is held for
+ * The order of locks: append, then those of the segments, then that of syncs. `append` is held for
  * the copying of a frame, and while a segment is made where none was prepared ahead. `syncing` is
  * the right to sync and close segments' files, of one thread at a time.
  *
@@ -34,6 +34,12 @@ struct tarn__log {
     _Atomic uint64_t
         mend_sequence;        /* while what is there is written again: the lowest of it; or 0 */
     struct tarn__job prepare; /* the next segment, and what is to be done for those that are full */
+
+    /* Of compactions. */
+    _Atomic(struct tarn__job *) compact; /* wanted when there is enough to gain; or NULL */
+    _Atomic uint64_t compact_bytes;
+    _Atomic uint32_t compact_percent;
+    _Atomic bool ending; /* one that is under way gives up soon */
 
     struct tarn__lock append; /* what follows */
     struct tarn__segment *active;
@@ -81,6 +87,9 @@ tarn_status tarn__log_wait(struct tarn__log *log, uint64_t position);
 /* Waits until all that was appended so far is durable. */
 tarn_status tarn__log_sync(struct tarn__log *log);
 
+/* The same, and that the segments before the active one are sealed. */
+tarn_status tarn__log_seal_full(struct tarn__log *log);
+
 /* Changes the sync mode. interval_ms: of the mode `interval`. */
 void tarn__log_set_mode(struct tarn__log *log, enum tarn_sync_mode mode, uint32_t interval_ms);
 
@@ -90,6 +99,13 @@ tarn_status tarn__log_end(struct tarn__log *log);
 
 /* Ends the log's own work. The segments are the caller's again. */
 void tarn__log_release(struct tarn__log *log);
+
+/* Goes on in another segment, so that all that was written so far can be compacted; nothing is done
+ * where nothing was written. Waits until that is durable. */
+tarn_status tarn__log_begin_segment(struct tarn__log *log);
+
+/* A sequence that all that is written from now on will at least have. */
+uint64_t tarn__log_next_sequence(const struct tarn__log *log);
 
 /*
  * Begins an empty log in the same directory in place of one, whose settings it gets: what the list
@@ -105,6 +121,7 @@ tarn_status tarn__log_begin_anew(struct tarn__log *log, struct tarn__log *fresh)
 void tarn__log_tell(struct tarn__log *log, tarn_status status);
 void tarn__log_want_sync(struct tarn__log *log);
 void tarn__log_run_sync(void *log);
+void tarn__log_want_compaction(struct tarn__log *log);
 tarn_status tarn__log_write_end(struct tarn__log *log, uint64_t next_segment);
 
 #endif

@@ -6,21 +6,30 @@
  * log is replaced under all locks of the namespace, and used under any of them; who waits for a
  * sync without one has told the namespace so.
  *
- * Nothing that was retired is reused: its bytes are stale. A segment that was let go with a clear
- * or a load goes with its last pin.
+ * Nothing that was retired is reused: its bytes are stale, until a compaction. A segment that was
+ * let go with a clear, a load or a compaction goes with its last pin.
  */
 #include "base/memory.h"
 #include "base/status.h"
+#include "engine/log/compaction.h"
 #include "engine/log/recovery.h"
 
 #include <string.h>
 
 struct log_engine {
     struct tarn__environment *environment;
-    struct tarn__log *log; /* changes under all locks */
+    _Atomic(struct tarn__log *) current; /* changes under all locks */
     struct tarn__engine_home home;
-    _Atomic uint64_t let_go; /* segments that only pins keep */
+    _Atomic uint64_t let_go;    /* segments that only pins keep */
+    pthread_mutex_t compacting; /* held for a whole compaction, of any log that was current */
+    struct tarn__job compact;
 };
+
+/* Under any lock of the namespace, or where it cannot be replaced. */
+static inline struct tarn__log *log_of(struct log_engine *engine)
+{
+    return atomic_load_explicit(&engine->current, memory_order_relaxed);
+}
 
 /* ------------------------------------------------------------------------------------------
  * Opening and closing
@@ -52,32 +61,108 @@ static tarn_status open_segments(struct log_engine *engine, struct tarn__log *lo
                                         environment->read_only);
 }
 
+static void take_options(struct tarn__log *log, const struct tarn_namespace_options *options)
+{
+    log->segment_bytes = options->segment_bytes;
+    log->compact_bytes = options->compact_bytes;
+    log->compact_percent = options->compact_percent;
+    tarn__log_set_mode(log, options->sync, options->sync_interval_ms);
+}
+
+static tarn_status compact_current(struct log_engine *engine, struct tarn__compaction *compaction)
+{
+    struct tarn__log *log;
+    tarn_status status = TARN_OK;
+
+    pthread_mutex_lock(&engine->compacting);
+    log = atomic_load(&engine->current);
+    compaction->mover = &engine->home.mover;
+    compaction->pinned = &engine->let_go;
+    if (log && log->active && !atomic_load(&log->ending))
+        status = tarn__log_compact(log, compaction);
+    pthread_mutex_unlock(&engine->compacting);
+    return status;
+}
+
+/* The job. */
+static void compact_in_background(void *context)
+{
+    struct log_engine *engine = context;
+    struct tarn__compaction compaction = {0};
+    tarn_status status = compact_current(engine, &compaction);
+
+    if (status == TARN_CANCELLED || status == TARN_CLOSED || status == TARN_NAMESPACE_DROPPED)
+        return; /* it is about to end */
+    if ((status || compaction.freed) && engine->home.compacted)
+        engine->home.compacted(engine->home.context, status, compaction.freed);
+}
+
+/* Waits for a compaction of a log that is not current any more, or will not be. */
+static void end_compaction(struct log_engine *engine, struct tarn__log *log)
+{
+    atomic_store(&log->ending, true);
+    pthread_mutex_lock(&engine->compacting);
+    pthread_mutex_unlock(&engine->compacting);
+}
+
+static tarn_status make_engine(struct tarn__environment *environment,
+                               const struct tarn__engine_home *home, struct log_engine **out)
+{
+    struct log_engine *engine = tarn__allocate_zeroed(sizeof *engine);
+    tarn_status status;
+
+    if (!engine)
+        return TARN_NO_MEMORY;
+    engine->environment = environment;
+    engine->home = *home;
+    if (pthread_mutex_init(&engine->compacting, NULL) != 0) {
+        tarn__free(engine);
+        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    }
+    status = tarn__jobs_add(&environment->slow, &engine->compact, compact_in_background, engine);
+    if (status) {
+        pthread_mutex_destroy(&engine->compacting);
+        tarn__free(engine);
+        return status;
+    }
+    *out = engine;
+    return TARN_OK;
+}
+
+static void free_engine(struct log_engine *engine)
+{
+    tarn__jobs_remove(&engine->environment->slow, &engine->compact);
+    pthread_mutex_destroy(&engine->compacting);
+    tarn__free(engine);
+}
+
 static tarn_status log_open(struct tarn__environment *environment,
                             const struct tarn__engine_home *home,
                             const struct tarn_namespace_options *options, void **state)
 {
-    struct log_engine *engine = tarn__allocate_zeroed(sizeof *engine);
     struct tarn__log *log = tarn__allocate_lines(sizeof *log);
-    tarn_status status = engine && log ? TARN_OK : TARN_NO_MEMORY;
+    struct log_engine *engine = NULL;
+    tarn_status status = log ? make_engine(environment, home, &engine) : TARN_NO_MEMORY;
 
-    if (!status) {
-        engine->environment = environment;
-        engine->home = *home;
-        engine->log = log;
-        log->environment = environment;
-        log->segment_bytes = options->segment_bytes;
-        if (home->to_fill)
-            atomic_store(&log->mend_sequence, 1);
-        log->sync_failed = home->sync_failed;
-        log->failed_context = home->context;
-        tarn__log_set_mode(log, options->sync, options->sync_interval_ms);
-        status = open_segments(engine, log);
-    }
     if (status) {
         tarn__free(log);
-        tarn__free(engine);
         return status;
     }
+    log->environment = environment;
+    if (home->to_fill)
+        atomic_store(&log->mend_sequence, 1);
+    log->sync_failed = home->sync_failed;
+    log->failed_context = home->context;
+    take_options(log, options);
+    status = open_segments(engine, log);
+    if (status) {
+        tarn__free(log);
+        free_engine(engine);
+        return status;
+    }
+    if (!environment->read_only && !home->to_fill)
+        atomic_store(&log->compact, &engine->compact);
+    atomic_store(&engine->current, log);
     *state = engine;
     return TARN_OK;
 }
@@ -89,10 +174,11 @@ static tarn_status log_replay(void *state, const struct tarn__replay *replay,
     struct tarn__log_opening opening;
     const struct tarn__log_visitor visitor = {
         .context = replay->context, .put = replay->put, .remove = replay->remove};
-    tarn_status status = tarn__log_open(engine->log, &visitor, &opening);
+    struct tarn__log *log = log_of(engine);
+    tarn_status status = tarn__log_open(log, &visitor, &opening);
 
     if (status) {
-        engine->log->active = NULL; /* there is nothing to release */
+        log->active = NULL; /* there is nothing to release */
         return status;
     }
     *replayed = (struct tarn__replayed){.sequence = opening.sequence,
@@ -103,17 +189,19 @@ static tarn_status log_replay(void *state, const struct tarn__replay *replay,
 
 static void log_configure(void *state, const struct tarn_namespace_options *options)
 {
-    struct log_engine *engine = state;
+    struct tarn__log *log = log_of(state);
 
-    engine->log->segment_bytes = options->segment_bytes;
-    tarn__log_set_mode(engine->log, options->sync, options->sync_interval_ms);
+    take_options(log, options);
+    tarn__log_want_compaction(log);
 }
 
 static tarn_status log_finish(void *state)
 {
     struct log_engine *engine = state;
+    struct tarn__log *log = log_of(engine);
 
-    return engine->log->active ? tarn__log_end(engine->log) : TARN_OK; /* or it only was read */
+    end_compaction(engine, log);
+    return log->active ? tarn__log_end(log) : TARN_OK; /* or it only was read */
 }
 
 static void log_close(void *state)
@@ -122,9 +210,11 @@ static void log_close(void *state)
 
     if (!engine)
         return;
-    if (engine->log)
-        free_log(engine->log);
-    tarn__free(engine);
+    if (log_of(engine)) {
+        end_compaction(engine, log_of(engine));
+        free_log(log_of(engine));
+    }
+    free_engine(engine);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -134,12 +224,11 @@ static void log_close(void *state)
 static tarn_status log_append(void *state, struct tarn__write *writes, size_t count,
                               uint64_t *position)
 {
-    struct log_engine *engine = state;
+    struct tarn__log *log = log_of(state);
     uint64_t end;
-    tarn_status status = tarn__log_append(engine->log, writes, count, &end);
+    tarn_status status = tarn__log_append(log, writes, count, &end);
 
-    if (!status &&
-        atomic_load_explicit(&engine->log->mode, memory_order_relaxed) == TARN_SYNC_ALWAYS)
+    if (!status && atomic_load_explicit(&log->mode, memory_order_relaxed) == TARN_SYNC_ALWAYS)
         *position = end;
     for (size_t i = 0; i < count && !status; i++)
         if (writes[i].removes)
@@ -149,35 +238,33 @@ static tarn_status log_append(void *state, struct tarn__write *writes, size_t co
 
 static tarn_status log_restore(void *state, struct tarn__write *writes, size_t count)
 {
-    struct log_engine *engine = state;
+    struct tarn__log *log = log_of(state);
     tarn_status status = TARN_OK;
 
     for (size_t i = 0; i < count && !status; i++)
-        status = tarn__log_append_again(engine->log, &writes[i], 1, writes[i].record.info.sequence);
+        status = tarn__log_append_again(log, &writes[i], 1, writes[i].record.info.sequence);
     return status;
 }
 
 static tarn_status log_filled(void *state)
 {
-    struct log_engine *engine = state;
-    tarn_status status = tarn__log_sync(engine->log);
+    struct tarn__log *log = log_of(state);
+    tarn_status status = tarn__log_sync(log);
 
-    atomic_store(&engine->log->mend_sequence, 0);
+    atomic_store(&log->mend_sequence, 0);
     return status;
 }
 
 static uint64_t log_written(void *state)
 {
-    struct log_engine *engine = state;
-
-    return atomic_load(&engine->log->appended);
+    return atomic_load(&log_of(state)->appended);
 }
 
 static tarn_status log_wait(void *state, uint64_t position)
 {
     struct log_engine *engine = state;
 
-    return engine->environment->read_only ? TARN_OK : tarn__log_wait(engine->log, position);
+    return engine->environment->read_only ? TARN_OK : tarn__log_wait(log_of(engine), position);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -222,7 +309,7 @@ static tarn_status log_verify(void *state, uint64_t location)
     if (length && length <= segment->size - offset &&
         tarn__frame_verify(&segment->frames, offset, segment->bytes + offset, length))
         return TARN_OK;
-    return tarn__segment_corrupt(&engine->log->segments, segment, offset);
+    return tarn__segment_corrupt(&log_of(engine)->segments, segment, offset);
 }
 
 static void log_prefetch(void *state, uint64_t location)
@@ -263,20 +350,23 @@ static void log_pin(void *state, uint64_t location)
     atomic_fetch_add(&segment_of(state, location, &offset)->pins, 1);
 }
 
-static void log_unpin(void *state, uint64_t location)
+static void unpin(struct log_engine *engine, struct tarn__segment *segment)
 {
-    struct log_engine *engine = state;
-    uint64_t offset;
-    struct tarn__segment *segment = segment_of(engine, location, &offset);
-
     if (tarn__segment_unpin(engine->environment->os, &engine->environment->granules, segment))
         atomic_fetch_sub(&engine->let_go, 1);
+}
+
+static void log_unpin(void *state, uint64_t location)
+{
+    uint64_t offset;
+
+    unpin(state, segment_of(state, location, &offset));
 }
 
 static bool log_has_pins(void *state)
 {
     struct log_engine *engine = state;
-    struct tarn__segments *segments = &engine->log->segments;
+    struct tarn__segments *segments = &log_of(engine)->segments;
     bool found = atomic_load(&engine->let_go) > 0;
 
     pthread_mutex_lock(&segments->lock);
@@ -287,19 +377,66 @@ static bool log_has_pins(void *state)
 }
 
 /* ------------------------------------------------------------------------------------------
+ * Moving
+ */
+
+struct held {
+    struct tarn__segment **segments;
+    size_t count;
+};
+
+static tarn_status log_hold(void *state, void **held)
+{
+    struct log_engine *engine = state;
+    struct held *all = tarn__allocate(sizeof *all);
+    tarn_status status =
+        all ? tarn__segments_pin_all(&log_of(engine)->segments, &all->segments, &all->count)
+            : TARN_NO_MEMORY;
+
+    if (status) {
+        tarn__free(all);
+        return status;
+    }
+    *held = all;
+    return TARN_OK;
+}
+
+static void log_unhold(void *state, void *held)
+{
+    struct log_engine *engine = state;
+    struct held *all = held;
+
+    for (size_t i = 0; i < all->count; i++)
+        unpin(engine, all->segments[i]);
+    tarn__free(all->segments);
+    tarn__free(all);
+}
+
+static tarn_status log_compact(void *state,
+                               bool (*progress)(void *context, uint64_t done, uint64_t total),
+                               void *context)
+{
+    struct tarn__compaction compaction = {.all = true, .progress = progress, .context = context};
+
+    return compact_current(state, &compaction);
+}
+
+/* ------------------------------------------------------------------------------------------
  * All of it
  */
 
 static tarn_status log_replace(void *state, void *other, void **detached)
 {
     struct log_engine *engine = state, *from = other;
-    struct tarn__log *before = engine->log, *fresh;
+    struct tarn__log *before = log_of(engine), *fresh;
     tarn_status status;
 
     if (other) {
-        engine->log = from->log;
-        from->log = NULL;
-        engine->log->failed_context = engine->home.context;
+        fresh = log_of(from);
+        atomic_store(&from->current, NULL);
+        fresh->failed_context = engine->home.context;
+        atomic_store(&fresh->compact, &engine->compact);
+        atomic_store(&engine->current, fresh);
         *detached = before;
         return TARN_OK;
     }
@@ -311,7 +448,7 @@ static tarn_status log_replace(void *state, void *other, void **detached)
         tarn__free(fresh);
         return status;
     }
-    engine->log = fresh;
+    atomic_store(&engine->current, fresh);
     *detached = before;
     return TARN_OK;
 }
@@ -320,20 +457,23 @@ static void log_release(void *state, void *detached)
 {
     struct log_engine *engine = state;
     struct tarn__log *log = detached;
-    size_t pinned;
+    struct tarn__segments *segments = &log->segments;
 
+    end_compaction(engine, log);
     tarn__log_release(log);
-    pinned = tarn__segments_let_go(&log->segments);
-    atomic_fetch_add(&engine->let_go, pinned);
-    tarn__segments_close(&log->segments);
+    pthread_mutex_lock(&segments->files);
+    while (segments->count)
+        tarn__segments_let_go(segments, segments->all[0], &engine->let_go);
+    pthread_mutex_unlock(&segments->files);
+    tarn__segments_close(segments);
     tarn__free(log);
 }
 
 static uint64_t log_memory_bytes(void *state)
 {
     struct log_engine *engine = state;
-    struct tarn__segments *segments = &engine->log->segments;
-    uint64_t bytes = sizeof *engine + sizeof *engine->log;
+    struct tarn__segments *segments = &log_of(engine)->segments;
+    uint64_t bytes = sizeof *engine + sizeof(struct tarn__log);
 
     pthread_mutex_lock(&segments->lock);
     bytes += segments->count * sizeof(struct tarn__segment);
@@ -344,13 +484,15 @@ static uint64_t log_memory_bytes(void *state)
 static void log_disk_stats(void *state, struct tarn_stats *stats)
 {
     struct log_engine *engine = state;
-    struct tarn__segments *segments = &engine->log->segments;
+    struct tarn__segments *segments = &log_of(engine)->segments;
 
     pthread_mutex_lock(&segments->lock);
     stats->segments = (uint32_t)segments->count;
     for (size_t i = 0; i < segments->count; i++) {
         const struct tarn__segment *segment = segments->all[i];
 
+        if (!atomic_load(&segment->listed)) /* being compacted, or made by that */
+            continue;
         stats->disk_bytes += segment->size;
         stats->log_bytes += segment->used - TARN__SEGMENT_HEAD;
         stats->stale_bytes += atomic_load_explicit(&segment->stale, memory_order_relaxed);
@@ -375,6 +517,9 @@ const struct tarn__engine tarn__log_engine = {
     .prefetch = log_prefetch,
     .retire = log_retire,
     .reclaim = log_reclaim,
+    .hold = log_hold,
+    .unhold = log_unhold,
+    .compact = log_compact,
     .pin = log_pin,
     .unpin = log_unpin,
     .has_pins = log_has_pins,

@@ -176,18 +176,23 @@ static tarn_status find_end(struct recovery *recovery)
 
 struct reading {
     struct recovery *recovery;
-    const struct tarn__segment *segment;
+    struct tarn__segment *segment;
+    uint64_t lowest; /* sequence that a record had */
 };
 
 static tarn_status visit(void *context, const struct tarn__frame *frame, uint64_t offset)
 {
-    const struct reading *reading = context;
+    struct reading *reading = context;
     const struct tarn__log_visitor *visitor = reading->recovery->visitor;
-    uint64_t location = tarn__segment_location(reading->segment, offset);
+    struct tarn__segment *segment = reading->segment;
 
-    return frame->kind == TARN__FRAME_PUT
-               ? visitor->put(visitor->context, &frame->record, location)
-               : visitor->remove(visitor->context, &frame->record, location);
+    if (frame->record.info.sequence < reading->lowest)
+        reading->lowest = frame->record.info.sequence;
+    if (frame->kind == TARN__FRAME_PUT)
+        return visitor->put(visitor->context, &frame->record,
+                            tarn__segment_location(segment, offset));
+    atomic_fetch_add(&segment->deletes, tarn__frame_bytes(&segment->frames, frame));
+    return visitor->remove(visitor->context, &frame->record, !is_written(segment));
 }
 
 static tarn_status read_frames(struct reading *reading, struct tarn__frame_walk *walk)
@@ -216,7 +221,7 @@ static tarn_status read_frames(struct reading *reading, struct tarn__frame_walk 
 static tarn_status read_segment(struct recovery *recovery, struct tarn__segment *segment)
 {
     struct tarn__segments *segments = &recovery->log->segments;
-    struct reading reading = {.recovery = recovery, .segment = segment};
+    struct reading reading = {.recovery = recovery, .segment = segment, .lowest = UINT64_MAX};
     bool was_open = segment->file != NULL;
     struct tarn__frame_walk walk;
     tarn_status status = tarn__segments_open_file(segments, segment);
@@ -227,6 +232,10 @@ static tarn_status read_segment(struct recovery *recovery, struct tarn__segment 
     tarn__frame_walk_begin(&walk, segment, TARN__SEGMENT_HEAD, segment->used);
     status = read_frames(&reading, &walk);
     tarn__frame_walk_release(&walk);
+    if (is_written(segment) && reading.lowest != UINT64_MAX)
+        atomic_store(&segment->as_of, reading.lowest);
+    if (segment->head.as_of > recovery->opening->sequence + 1) /* what had it may be gone */
+        recovery->opening->sequence = segment->head.as_of - 1;
     if (!was_open) {
         tarn__file_close_after_reading(segment->file);
         segment->file = NULL;
@@ -361,11 +370,11 @@ static tarn_status mend(struct recovery *recovery)
     if (!status)
         status = tarn__log_sync(log);
     if (!status) {
-        pthread_mutex_lock(&segments->lock);
+        pthread_mutex_lock(&segments->files);
         status = tarn__segments_write_list(segments);
         if (!status)
             drop_unlisted(segments);
-        pthread_mutex_unlock(&segments->lock);
+        pthread_mutex_unlock(&segments->files);
     }
     atomic_store(&log->mend_sequence, 0);
     if (status) {

@@ -16,12 +16,11 @@
 
 #include "engine/log/log.h"
 
-/* Who is told of what is in the log: of compacted segments first, then in the order of writing. Of
- * two frames with the same key the one with the higher sequence counts. */
+/* Who is told of what is in the log; as in tarn__replay. */
 struct tarn__log_visitor {
     void *context;
     tarn_status (*put)(void *context, const struct tarn__record *record, uint64_t location);
-    tarn_status (*remove)(void *context, const struct tarn__record *record, uint64_t location);
+    tarn_status (*remove)(void *context, const struct tarn__record *record, bool lasts);
 };
 
 /* What was found. */

@@ -35,21 +35,40 @@ static bool number_of(const char *name, uint64_t *number)
  * The table
  */
 
+static tarn_status make_locks(struct tarn__segments *segments)
+{
+    if (pthread_mutex_init(&segments->lock, NULL) != 0)
+        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    if (pthread_mutex_init(&segments->files, NULL) == 0)
+        return TARN_OK;
+    pthread_mutex_destroy(&segments->lock);
+    return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+}
+
+static void free_locks(struct tarn__segments *segments)
+{
+    pthread_mutex_destroy(&segments->files);
+    pthread_mutex_destroy(&segments->lock);
+}
+
 /* Puts a segment behind all others: numbers rise. */
 static tarn_status add(struct tarn__segments *segments, struct tarn__segment *segment)
 {
     size_t capacity = segments->capacity ? 2 * segments->capacity : 8;
-    struct tarn__segment **all;
+    struct tarn__segment **all = segments->all;
 
+    pthread_mutex_lock(&segments->lock);
     if (segments->count == segments->capacity) {
         all = tarn__reallocate(segments->all, capacity * sizeof(struct tarn__segment *));
-        if (!all)
-            return TARN_NO_MEMORY;
-        segments->all = all;
-        segments->capacity = capacity;
+        if (all) {
+            segments->all = all;
+            segments->capacity = capacity;
+        }
     }
-    segments->all[segments->count++] = segment;
-    return TARN_OK;
+    if (all)
+        segments->all[segments->count++] = segment;
+    pthread_mutex_unlock(&segments->lock);
+    return all ? TARN_OK : TARN_NO_MEMORY;
 }
 
 /* Makes a segment whose file is mapped one of the log's, at a place that it is wished to have. */
@@ -65,6 +84,7 @@ static tarn_status enter(struct tarn__segments *segments, struct tarn__segment *
     if (status)
         return status;
     segment->granules = granules;
+    segment->as_of = segment->head.as_of;
     return add(segments, segment);
 }
 
@@ -72,11 +92,13 @@ static void take_out(struct tarn__segments *segments, const struct tarn__segment
 {
     size_t at = 0;
 
+    pthread_mutex_lock(&segments->lock);
     while (segments->all[at] != segment)
         at++;
     memmove(segments->all + at, segments->all + at + 1,
             (segments->count - at - 1) * sizeof(struct tarn__segment *));
     segments->count--;
+    pthread_mutex_unlock(&segments->lock);
 }
 
 /* granules is 0 where it has no place. */
@@ -181,6 +203,10 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
     char name[NAME_ROOM];
     tarn_status status;
 
+    if (segments->replaced) {
+        tarn__free(segment);
+        return tarn__outcome(TARN_READ_ONLY);
+    }
     if (!segment)
         return TARN_NO_MEMORY;
     segment->size = bytes;
@@ -235,6 +261,33 @@ tarn_status tarn__segments_grow(struct tarn__segments *segments, struct tarn__se
     return status;
 }
 
+tarn_status tarn__segments_seal(struct tarn__segments *segments, struct tarn__segment *segment)
+{
+    uint8_t *before = segment->bytes;
+    uint64_t size = segment->size;
+    tarn_status status = tarn__file_truncate(segment->file, segment->used);
+
+    if (!status)
+        status = tarn__file_sync(segment->file);
+    if (status)
+        return status;
+    segment->size = segment->used;
+    pthread_mutex_lock(&segments->lock);
+    segment->sealed_bytes = segment->used;
+    segment->synced = true;
+    pthread_mutex_unlock(&segments->lock);
+    status = map(segments, segment);
+    if (status) {
+        segment->size = size;
+        segment->bytes = before;
+        return status;
+    }
+    (void)tarn__file_unmap(segments->os, before, size); /* or it stays mapped */
+    tarn__file_close_after_reading(segment->file);      /* all of it is synced */
+    segment->file = NULL;
+    return TARN_OK;
+}
+
 void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment)
 {
     struct tarn_error error = *tarn_last_error();
@@ -245,20 +298,33 @@ void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segmen
     tarn__restore_error(&error);
 }
 
-size_t tarn__segments_let_go(struct tarn__segments *segments)
+void tarn__segments_let_go(struct tarn__segments *segments, struct tarn__segment *segment,
+                           _Atomic uint64_t *pinned)
 {
-    size_t pinned = 0;
+    remove_file(segments, segment);
+    atomic_fetch_add(pinned, 1); /* before it can be found in the table no more */
+    take_out(segments, segment);
+    if (atomic_fetch_or(&segment->pins, TARN__SEGMENT_LET_GO) != 0)
+        return;
+    atomic_fetch_sub(pinned, 1);
+    free_segment(segments->os, segments->space, segment);
+}
 
-    while (segments->count) {
-        struct tarn__segment *segment = segments->all[--segments->count];
+tarn_status tarn__segments_pin_all(struct tarn__segments *segments, struct tarn__segment ***pinned,
+                                   size_t *count)
+{
+    struct tarn__segment **all;
 
-        remove_file(segments, segment);
-        if (atomic_fetch_or(&segment->pins, TARN__SEGMENT_LET_GO) != 0)
-            pinned++;
-        else
-            free_segment(segments->os, segments->space, segment);
+    pthread_mutex_lock(&segments->lock);
+    all = tarn__allocate((segments->count + 1) * sizeof(struct tarn__segment *));
+    for (size_t i = 0; i < segments->count && all; i++) {
+        all[i] = segments->all[i];
+        atomic_fetch_add(&all[i]->pins, 1);
     }
-    return pinned;
+    *count = segments->count;
+    pthread_mutex_unlock(&segments->lock);
+    *pinned = all;
+    return all ? TARN_OK : TARN_NO_MEMORY;
 }
 
 tarn_status tarn__segment_corrupt(const struct tarn__segments *segments,
@@ -296,6 +362,8 @@ tarn_status tarn__segments_write_list(struct tarn__segments *segments)
                                       .next_number = segments->reserved_number};
     tarn_status status;
 
+    if (segments->replaced)
+        return tarn__outcome(TARN_READ_ONLY);
     if (segments->list_unknown)
         return tarn__fail(TARN_OUTCOME_UNKNOWN,
                           "it is not known what the list in '%s' says since a change of it failed: "
@@ -305,6 +373,7 @@ tarn_status tarn__segments_write_list(struct tarn__segments *segments)
     list.entries = tarn__allocate_zeroed((segments->count + 1) * sizeof *list.entries);
     if (!list.entries)
         return TARN_NO_MEMORY;
+    pthread_mutex_lock(&segments->lock);
     for (size_t i = 0; i < segments->count; i++) {
         const struct tarn__segment *segment = segments->all[i];
         struct tarn__segment_entry *entry = &list.entries[list.count];
@@ -318,6 +387,7 @@ tarn_status tarn__segments_write_list(struct tarn__segments *segments)
         memcpy(entry->identity, segment->identity, sizeof entry->identity);
         list.count++;
     }
+    pthread_mutex_unlock(&segments->lock);
     status = write_list(segments, &list);
     segments->list_unknown = status == TARN_OUTCOME_UNKNOWN;
     tarn__segment_list_release(&list);
@@ -332,9 +402,14 @@ tarn_status tarn__segments_create(struct tarn__directory *directory, const struc
                                       .directory = directory,
                                       .namespace_number = namespace_number,
                                       .reserved_number = 1 + NUMBERS_RESERVED};
+    tarn_status status = make_locks(&segments);
 
+    if (status)
+        return status;
     memcpy(segments.store, store, sizeof segments.store);
-    return tarn__segments_write_list(&segments);
+    status = tarn__segments_write_list(&segments);
+    free_locks(&segments);
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -354,6 +429,8 @@ static tarn_status check_head(const struct tarn__segments *segments,
         return tarn__file_corrupt(path, 0, "this is another segment than the list says");
     if (segment->size < entry->sealed_bytes)
         return tarn__file_corrupt(path, segment->size, "the segment's file was cut off");
+    if (head->origin == TARN__SEGMENT_COMPACTED && !entry->sealed_bytes)
+        return tarn__file_corrupt(path, 0, "a compacted segment is not sealed");
     if (segment->size > entry->granules * TARN__GRANULE_BYTES)
         return tarn__file_corrupt(path, entry->granules * TARN__GRANULE_BYTES,
                                   "the segment's file is longer than it can be");
@@ -518,9 +595,10 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
     status = read_list(segments, &list);
     if (status)
         return status;
-    if (pthread_mutex_init(&segments->lock, NULL) != 0) {
+    status = make_locks(segments);
+    if (status) {
         tarn__segment_list_release(&list);
-        return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+        return status;
     }
     segments->next_number = segments->reserved_number = list.next_number;
     for (size_t i = 0; i < list.count && !status; i++)
@@ -547,9 +625,7 @@ tarn_status tarn__segments_begin_anew(struct tarn__segments *fresh,
                                      .next_number = before->next_number,
                                      .reserved_number = before->reserved_number};
     memcpy(fresh->store, before->store, sizeof fresh->store);
-    return pthread_mutex_init(&fresh->lock, NULL) == 0
-               ? TARN_OK
-               : tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    return make_locks(fresh);
 }
 
 void tarn__segments_close(struct tarn__segments *segments)
@@ -557,5 +633,5 @@ void tarn__segments_close(struct tarn__segments *segments)
     while (segments->count)
         free_segment(segments->os, segments->space, segments->all[--segments->count]);
     tarn__free(segments->all);
-    pthread_mutex_destroy(&segments->lock);
+    free_locks(segments);
 }

@@ -9,7 +9,10 @@
  *
  * Life of a segment: made (a file, preallocated and durable) -> listed (a crash does not lose it)
  * -> written, if it is one of those that writes go to -> sealed: nothing is written to it any more
- * -> taken off the list -> discarded, with its file.
+ * -> taken off the list -> discarded, with its file. What a compaction makes is listed sealed.
+ *
+ * Two locks: `files` is held while files are made and the list is written, by one thread at a time;
+ * `lock`, taken after it and for moments, guards the table.
  *
  * A file that is not in the list is what a crash has left, and is removed: its number is one that
  * an earlier list had reserved. Where that is not so the list is older than the files, which is
@@ -34,14 +37,17 @@ struct tarn__segment {
     uint8_t *bytes;          /* all of the file, mapped */
     uint64_t size;           /* of the file */
     struct tarn__file *file; /* while it may be written or synced, else NULL */
-    uint64_t sealed_bytes;   /* as in the list */
-    bool listed;             /* the list is to name it */
+    uint64_t sealed_bytes;   /* as in the list; under the lock */
+    _Atomic bool listed;     /* the list is to name it; set under files */
 
-    uint64_t used;          /* where the next frame begins; whoever appends */
-    bool synced;            /* everything in it, and nothing more will come */
-    bool seen;              /* at the opening: it was read */
-    _Atomic uint64_t stale; /* bytes of frames that nobody needs any more */
-    _Atomic uint64_t pins;  /* how many; and TARN__SEGMENT_LET_GO */
+    uint64_t used;            /* where the next frame begins; whoever appends */
+    bool synced;              /* everything in it, and nothing more will come; under the lock */
+    bool seen;                /* at the opening: it was read */
+    _Atomic bool damaged;     /* a compaction has found it so, and leaves it alone */
+    _Atomic uint64_t as_of;   /* the head's, or what is known to be as true and higher */
+    _Atomic uint64_t stale;   /* bytes of puts that nobody needs any more */
+    _Atomic uint64_t deletes; /* bytes of deletes */
+    _Atomic uint64_t pins;    /* how many; and TARN__SEGMENT_LET_GO */
 };
 
 /* Only pins keep the segment: it goes with the last of them. */
@@ -55,12 +61,14 @@ struct tarn__segments {
     uint64_t namespace_number;
     bool read_only;
 
-    pthread_mutex_t
-        lock; /* what follows; it is held while files are made and the list is written */
+    pthread_mutex_t lock;       /* of the table, */
     struct tarn__segment **all; /* by rising number */
     size_t count, capacity;
+
+    pthread_mutex_t files;                 /* what follows, and changing the table */
     uint64_t next_number, reserved_number; /* the list on disk reserves those below the second */
     bool list_unknown;                     /* what the list on disk says */
+    bool replaced;                         /* the list is that of another log */
 };
 
 /* Makes the list of a log without segments, in a directory that is empty. Durable. */
@@ -86,7 +94,7 @@ tarn_status tarn__segments_begin_anew(struct tarn__segments *fresh,
 /* Ends the mappings and closes the files. What was written to them since is not synced here. */
 void tarn__segments_close(struct tarn__segments *segments);
 
-/* All of the following with the lock held. ------------------------------------------------- */
+/* All of the following with files held. --------------------------------------------------- */
 
 /* Makes a segment of so many bytes, with room on the disk for all of them; durable, not listed.
  * TARN_FULL: the disk, or the space of locations. */
@@ -97,6 +105,10 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
 /* Makes a segment's file longer, within its granules. Nobody reads the segment yet. */
 tarn_status tarn__segments_grow(struct tarn__segments *segments, struct tarn__segment *segment,
                                 uint64_t bytes);
+
+/* Ends a segment that was made for a compaction: all that was written to it is durable, and nothing
+ * more will come. Nobody reads it yet. */
+tarn_status tarn__segments_seal(struct tarn__segments *segments, struct tarn__segment *segment);
 
 /* Replaces the list by one that names what is `listed`, with `sealed_bytes`. TARN_OUTCOME_UNKNOWN:
  * it may be the old or the new one; it is not replaced again before the log is opened anew. */
@@ -109,16 +121,21 @@ tarn_status tarn__segments_reserve(struct tarn__segments *segments);
  * tries again. Nobody reads it any more. */
 void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment);
 
-/* Removes all segments, which are in no list, with their files. Those that are pinned stay
- * readable, and their owner's, until tarn__segment_unpin(); returns how many. Nobody else reads
- * any. */
-size_t tarn__segments_let_go(struct tarn__segments *segments);
+/* The same for one that may be pinned: then it stays readable, and its owner's, who counts it in
+ * *pinned, until tarn__segment_unpin(). Nobody else reads it. */
+void tarn__segments_let_go(struct tarn__segments *segments, struct tarn__segment *segment,
+                           _Atomic uint64_t *pinned);
 
 /* Opens the segment's file, if it is not open. */
 tarn_status tarn__segments_open_file(struct tarn__segments *segments,
                                      struct tarn__segment *segment);
 
-/* Without the lock. -------------------------------------------------------------------------- */
+/* Without a lock. ---------------------------------------------------------------------------- */
+
+/* Keeps all segments readable until each is unpinned: hands out an array of them, the caller's.
+ * TARN_NO_MEMORY. */
+tarn_status tarn__segments_pin_all(struct tarn__segments *segments, struct tarn__segment ***pinned,
+                                   size_t *count);
 
 /* Ends a pin. true: it was the last one of a segment that was let go, which is gone now. */
 bool tarn__segment_unpin(const struct tarn__os *os, struct tarn__granules *space,

@@ -94,6 +94,22 @@ static void sync_all(struct tarn__log *log)
     atomic_store(&log->durable, position);
 }
 
+/* Syncs, or waits for the one who does. Under sync_lock. */
+static tarn_status sync_or_wait(struct tarn__log *log)
+{
+    if (atomic_load(&log->failed))
+        return not_durable(log);
+    if (log->syncing) {
+        pthread_cond_wait(&log->synced, &log->sync_lock);
+        return TARN_OK;
+    }
+    log->syncing = true;
+    sync_all(log);
+    log->syncing = false;
+    pthread_cond_broadcast(&log->synced);
+    return TARN_OK;
+}
+
 tarn_status tarn__log_wait(struct tarn__log *log, uint64_t position)
 {
     tarn_status status = TARN_OK;
@@ -101,18 +117,24 @@ tarn_status tarn__log_wait(struct tarn__log *log, uint64_t position)
     if (atomic_load(&log->durable) >= position)
         return TARN_OK;
     pthread_mutex_lock(&log->sync_lock);
-    while (!status && atomic_load(&log->durable) < position) {
-        if (atomic_load(&log->failed)) {
-            status = not_durable(log);
-        } else if (log->syncing) {
-            pthread_cond_wait(&log->synced, &log->sync_lock);
-        } else {
-            log->syncing = true;
-            sync_all(log);
-            log->syncing = false;
-            pthread_cond_broadcast(&log->synced);
-        }
+    while (!status && atomic_load(&log->durable) < position)
+        status = sync_or_wait(log);
+    pthread_mutex_unlock(&log->sync_lock);
+    return status;
+}
+
+tarn_status tarn__log_seal_full(struct tarn__log *log)
+{
+    tarn_status status = TARN_OK;
+    bool done = false;
+
+    pthread_mutex_lock(&log->sync_lock);
+    while (!status && !done) {
+        done = !log->syncing; /* who does it now may have begun before */
+        status = sync_or_wait(log);
     }
+    if (!status && atomic_load(&log->failed))
+        status = not_durable(log);
     pthread_mutex_unlock(&log->sync_lock);
     return status;
 }

@@ -16,6 +16,7 @@ void tarn__frame_walk_begin(struct tarn__frame_walk *walk, const struct tarn__se
 void tarn__frame_walk_release(struct tarn__frame_walk *walk)
 {
     tarn_buf_release(&walk->bytes);
+    tarn_buf_release(&walk->before);
 }
 
 /* Has at least so many bytes from the offset on, unless the end comes before. */
@@ -23,6 +24,7 @@ static tarn_status have(struct tarn__frame_walk *walk, size_t wanted, const uint
                         size_t *there)
 {
     uint64_t left = walk->end - walk->offset;
+    struct tarn_buf before = walk->before;
     size_t length;
     tarn_status status;
 
@@ -32,6 +34,11 @@ static tarn_status have(struct tarn__frame_walk *walk, size_t wanted, const uint
         walk->offset + wanted > walk->bytes_at + walk->bytes.length) {
         length = wanted > STRETCH_BYTES ? wanted : STRETCH_BYTES;
         length = length > left ? (size_t)left : length;
+        if (walk->bytes_at != walk->offset || !walk->stretches) { /* else it was only too short */
+            walk->before = walk->bytes;
+            walk->bytes = before;
+            walk->stretches++;
+        }
         walk->bytes.length = 0;
         status = tarn__buf_reserve(&walk->bytes, length);
         if (!status && length)

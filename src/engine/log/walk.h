@@ -9,11 +9,14 @@
 
 struct tarn__frame_walk {
     const struct tarn__segment *segment;
-    uint64_t offset, end;  /* of the next frame; where to stop */
-    struct tarn_buf bytes; /* a stretch of the file, */
-    uint64_t bytes_at;     /* which begins there */
+    uint64_t offset, end;   /* of the next frame; where to stop */
+    struct tarn_buf bytes;  /* a stretch of the file, */
+    uint64_t bytes_at;      /* which begins there */
+    struct tarn_buf before; /* the stretch that was read before it */
+    uint64_t stretches;     /* how many were read */
 
-    /* The frame that was found last; valid until the next step. */
+    /* The frame that was found last. What it points to is valid until two more stretches were read.
+     */
     struct tarn__frame frame;
     uint64_t frame_at;
 };
