@@ -4,7 +4,8 @@
  * the state after some operation, not before the last durable one, batches whole; and the log then
  * takes writes and two more openings. The recovery suffers crashes, too. A killed process loses
  * nothing that was acknowledged. And each sync fails in turn: the log takes nothing more, and what
- * is found at the next opening is durable. (Numbers 20, 21, 24 and 25 of the list of faults.)
+ * is found at the next opening is durable. Long histories with many compactions are judged as those
+ * of a killed process alone. (Numbers 20, 21, 24, 25 and 27 of the list of faults.)
  *
  * TARN_SEED is the first run's seed (1 without it), and each further run's is one more.
  * TARN_CRASH_STATES is how many states are opened at least (100,000 without it), times
@@ -21,6 +22,8 @@
 #define FOLDER         "/log"
 #define STATES         100000
 #define STEPS          18
+#define LONG_STEPS     200
+#define HISTORIES      300
 #define EVERY_RECOVERY 401 /* of so many states, one whose recovery suffers crashes, too */
 #define RANDOM_STATES  6
 #define MOMENT_MAX     40 /* states of a moment */
@@ -204,7 +207,7 @@ static bool go_on_after_failure(struct run *run)
 static bool step(struct run *run)
 {
     struct log_model *model = &run->model;
-    uint64_t choice = random_below(&run->random, 18);
+    uint64_t choice = random_below(&run->random, 20);
     tarn_status status = TARN_OK;
 
     if (choice < 11)
@@ -216,7 +219,7 @@ static bool step(struct run *run)
     else if (choice < 16)
         status = log_model_close(model, choice == 14);
     else
-        status = log_model_compact(model);
+        status = log_model_compact(model, choice == 16, &run->random);
     if (!status && choice >= 14 && choice < 16) {
         unsigned least = model->acknowledged;
 
@@ -233,15 +236,22 @@ static bool step(struct run *run)
     return run->failing_sync || judge_kill(run);
 }
 
+/* What is done to a log. */
+struct plan {
+    unsigned steps;
+    bool cuts; /* the power is cut after each operation of the disk */
+    uint64_t failing_sync;
+    enum sim_sync_failure failure;
+};
+
 /* *failed: the sync that was to fail was reached. */
-static bool run_seed(uint64_t seed, uint64_t failing_sync, enum sim_sync_failure failure,
-                     uint64_t *states, bool *failed)
+static bool run_seed(uint64_t seed, const struct plan *plan, uint64_t *states, bool *failed)
 {
     struct run *run = calloc(1, sizeof *run);
     bool right;
 
     run->seed = run->random = seed;
-    run->failing_sync = failing_sync;
+    run->failing_sync = plan->failing_sync;
     run->disk = sim_disk_create(seed);
     run->seen = sim_crash_seen_create();
     run->model.os = &run->disk->os;
@@ -250,16 +260,16 @@ static bool run_seed(uint64_t seed, uint64_t failing_sync, enum sim_sync_failure
     run->model.mode = seed % 2 ? TARN_SYNC_NONE : TARN_SYNC_ALWAYS;
     right = tarn__directory_make(run->model.os, FOLDER) == TARN_OK &&
             log_model_create(&run->model, FOLDER) == TARN_OK;
-    if (failing_sync)
-        sim_disk_fail_sync(run->disk, failing_sync, failure);
-    else
+    if (plan->failing_sync)
+        sim_disk_fail_sync(run->disk, plan->failing_sync, plan->failure);
+    if (plan->cuts)
         sim_disk_observe(run->disk, observe_writes, run);
-    for (unsigned i = 0; i < STEPS && right; i++)
+    for (unsigned i = 0; i < plan->steps && right; i++)
         right = step(run) && !run->problem[0];
     sim_disk_observe(run->disk, NULL, NULL);
     if (!right) {
         print_error("TARN_SEED=%llu, failing sync %llu: %s\n", (unsigned long long)seed,
-                    (unsigned long long)failing_sync, run->problem);
+                    (unsigned long long)plan->failing_sync, run->problem);
         sim_disk_print_trace(run->disk, stderr);
     }
     if (run->model.is_open)
@@ -277,18 +287,32 @@ static void test_every_crash_state_recovers(void **state)
     uint64_t wanted =
         environment_number("TARN_CRASH_STATES", STATES) * environment_number("TARN_TEST_SCALE", 1);
     uint64_t seed = environment_number("TARN_SEED", 1), runs = 0, states = 0;
+    const struct plan plan = {.steps = STEPS, .cuts = true};
     clock_t start = clock();
     bool failed;
 
     (void)state;
     while (states < wanted) {
-        if (!run_seed(seed + runs, 0, SIM_SYNC_FAILS_KEPT, &states, &failed))
+        if (!run_seed(seed + runs, &plan, &states, &failed))
             fail();
         runs++;
     }
     print_message("%llu crash states in %llu runs from seed %llu: %.1f s\n",
                   (unsigned long long)states, (unsigned long long)runs, (unsigned long long)seed,
                   (double)(clock() - start) / CLOCKS_PER_SEC);
+}
+
+static void test_long_histories_bring_nothing_back(void **state)
+{
+    uint64_t seed = environment_number("TARN_SEED", 1), states = 0;
+    uint64_t wanted = environment_number("TARN_HISTORIES", HISTORIES);
+    const struct plan plan = {.steps = LONG_STEPS};
+    bool failed;
+
+    (void)state;
+    for (uint64_t i = 0; i < wanted; i++)
+        if (!run_seed(seed + i, &plan, &states, &failed))
+            fail();
 }
 
 static void fail_each_sync(enum sim_sync_failure failure)
@@ -300,9 +324,12 @@ static void fail_each_sync(enum sim_sync_failure failure)
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         bool failed = true;
 
-        for (uint64_t sync = 1; failed; sync++, runs++)
-            if (!run_seed(seed, sync, failure, &states, &failed))
+        for (uint64_t sync = 1; failed; sync++, runs++) {
+            const struct plan plan = {.steps = STEPS, .failing_sync = sync, .failure = failure};
+
+            if (!run_seed(seed, &plan, &states, &failed))
                 fail();
+        }
     }
     print_message("%llu crash states in %llu runs with a failing sync\n",
                   (unsigned long long)states, (unsigned long long)runs);
@@ -326,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_each_sync_fails_and_the_cache_keeps),
         cmocka_unit_test(test_each_sync_fails_and_the_cache_reverts),
         cmocka_unit_test(test_every_crash_state_recovers),
+        cmocka_unit_test(test_long_histories_bring_nothing_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,18 +369,30 @@ static void settle(void *context)
     (void)context; /* all is done by one thread */
 }
 
-tarn_status log_model_compact(struct log_model *model)
+/* Keeps segments from being compacted, each with a chance of 1 in so many; 0: none. */
+static void spare(struct log_model *model, uint64_t *random, uint64_t chance)
+{
+    for (size_t i = 0; i < model->log.segments.count; i++)
+        model->log.segments.all[i]->damaged = chance && random_below(random, chance) == 0;
+}
+
+tarn_status log_model_compact(struct log_model *model, bool all, uint64_t *random)
 {
     const struct tarn__mover mover = {
         .context = model, .judge = judge, .relocate = relocate, .settle = settle};
     _Atomic uint64_t pinned = 0;
-    struct tarn__compaction compaction = {.mover = &mover, .all = true, .pinned = &pinned};
+    struct tarn__compaction compaction = {.mover = &mover, .all = all, .pinned = &pinned};
     unsigned acknowledged = model->acknowledged;
-    tarn_status status = tarn__log_compact(&model->log, &compaction);
+    tarn_status status;
 
+    atomic_store(&model->log.compact_bytes, 1);
+    atomic_store(&model->log.compact_percent, 1 + (uint32_t)random_below(random, 60));
+    spare(model, random, all ? 0 : 2);
+    status = tarn__log_compact(&model->log, &compaction);
+    spare(model, random, 0);
     if (status)
         return status;
-    if (model->durable < acknowledged)
+    if (all && model->durable < acknowledged)
         model->durable = acknowledged;
     return live_records_are_right(model) ? TARN_OK : tarn__fail(TARN_CORRUPT, "%s", model->problem);
 }

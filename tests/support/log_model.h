@@ -58,8 +58,9 @@ tarn_status log_model_close(struct log_model *model, bool with_end);
 tarn_status log_model_write(struct log_model *model, uint64_t *random, bool large);
 tarn_status log_model_sync(struct log_model *model);
 
-/* Compacts all that can be, and looks at each record afterwards. */
-tarn_status log_model_compact(struct log_model *model);
+/* Compacts all that can be, or, of some segments at random, those with enough that is stale; and
+ * looks at each record afterwards. */
+tarn_status log_model_compact(struct log_model *model, bool all, uint64_t *random);
 
 /* Prepares the next segment, and syncs those that are full. */
 void log_model_run_jobs(struct log_model *model);
