@@ -603,6 +603,10 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
     segments->next_number = segments->reserved_number = list.next_number;
     for (size_t i = 0; i < list.count && !status; i++)
         status = open_segment(segments, &list.entries[i]);
+    /* The list that is seen may not be durable, if the process before was killed; then the one that
+     * is names files that are left over here, and nothing may rest on this one yet. */
+    if (!status && !read_only && list.count)
+        status = tarn__directory_sync(directory);
     if (!status && !read_only)
         status = remove_leftovers(directory, &list);
     tarn__segment_list_release(&list);
