@@ -75,13 +75,18 @@ static void run_first(struct tarn__jobs *jobs)
     pthread_cond_broadcast(&jobs->finished);
 }
 
+static bool is_due(const struct tarn__jobs *jobs)
+{
+    return jobs->count && jobs->heap[1]->due_ns <= jobs->monotonic_ns(jobs->clock_context);
+}
+
 static void *work(void *context)
 {
     struct tarn__jobs *jobs = context;
 
     pthread_mutex_lock(&jobs->lock);
     while (!jobs->stopping)
-        if (jobs->count && jobs->heap[1]->due_ns <= jobs->monotonic_ns(jobs->clock_context))
+        if (is_due(jobs))
             run_first(jobs);
         else
             wait(jobs);
@@ -95,7 +100,7 @@ static int start(struct tarn__jobs *jobs)
     sigset_t all, before;
     int error;
 
-    if (jobs->started)
+    if (jobs->started || jobs->by_hand)
         return 0;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -208,6 +213,14 @@ void tarn__jobs_want(struct tarn__jobs *jobs, struct tarn__job *job, uint64_t du
     }
     if (start(jobs))
         atomic_store(&job->wanted_now, false);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void tarn__jobs_run_due(struct tarn__jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+    while (is_due(jobs))
+        run_first(jobs);
     pthread_mutex_unlock(&jobs->lock);
 }
 

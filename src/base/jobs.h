@@ -31,6 +31,7 @@ struct tarn__jobs {
     pthread_cond_t changed, finished;
     pthread_t thread;
     bool started, stopping;
+    bool by_hand; /* no thread is started: see tarn__jobs_run_due() */
     struct tarn__job *running;
     struct tarn__job **heap; /* those that are wanted: of heap[i], heap[i / 2] is due before; from 1
                               */
@@ -57,6 +58,10 @@ void tarn__jobs_remove(struct tarn__jobs *jobs, struct tarn__job *job);
 /* Wants it at a time on the monotonic clock, or earlier if it was wanted earlier. Where no thread
  * can be started it waits for the next call that can. */
 void tarn__jobs_want(struct tarn__jobs *jobs, struct tarn__job *job, uint64_t due_ns);
+
+/* Runs what is due, in this thread: for those who want no other one (`by_hand`, which is set before
+ * anything is wanted), so that all happens in the same order each time. */
+void tarn__jobs_run_due(struct tarn__jobs *jobs);
 
 /* Wants it as soon as can be; cheap where it is already. */
 void tarn__jobs_wake(struct tarn__jobs *jobs, struct tarn__job *job);

@@ -205,6 +205,28 @@ static void test_no_wake_is_lost(void **state)
     }
 }
 
+/* Then there is no thread, and nothing runs before somebody says so. */
+static void test_by_hand(void **state)
+{
+    struct sample now_due = {.again = 3}, later = {0};
+
+    (void)state;
+    jobs.by_hand = true;
+    add(&now_due);
+    add(&later);
+    tarn__jobs_wake(&jobs, &now_due.job);
+    tarn__jobs_want(&jobs, &later.job, now(NULL) + 60000 * (uint64_t)MS);
+    expect_that(!jobs.started);
+    expect_number(0, now_due.runs);
+    tarn__jobs_run_due(&jobs);
+    expect_that(!jobs.started);
+    expect_number(4, now_due.runs);
+    expect_number(0, later.runs);
+    tarn__jobs_wake(&jobs, &later.job);
+    tarn__jobs_run_due(&jobs);
+    expect_number(1, later.runs);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -214,6 +236,7 @@ int main(void)
         TEST(test_wanted_while_it_runs),
         TEST(test_removed),
         TEST(test_no_wake_is_lost),
+        TEST(test_by_hand),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
