@@ -3,6 +3,7 @@
 #include "crash/disk.h"
 #include "crash/look.h"
 #include "store/store.h"
+#include "support/fixture.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -17,6 +18,15 @@
 #define EVERY_OTHER           4
 #define EVERY_KILL            16
 #define RANDOM_STATES         6
+
+/* Where there are logs, of which one that is not synced has many states: of those of a moment, of
+ * those after a call has failed, and of those of a recovery, one is judged of so many at random;
+ * and so many times fewer are looked at more closely. */
+#define EVERY_OF_LOGS        2
+#define EVERY_OF_LOGS_FAILED 2
+#define EVERY_OF_LOGS_AGAIN  15
+#define EVERY_TORN_OF_LOGS   16
+#define RARER_WITH_LOGS      8
 
 bool crash_failed(struct crash_store *s, const char *format, ...)
 {
@@ -52,7 +62,8 @@ static bool is_over(const struct crash_run *run)
  * Opening
  */
 
-/* Lets calls through while something is looked at; and goes on as before. */
+/* Lets calls through while something is looked at; and goes on as before, unless all calls have
+ * failed from one on: that is over with the next opening. */
 static void suspend_faults(struct crash_store *s)
 {
     if (s->fault)
@@ -61,25 +72,29 @@ static void suspend_faults(struct crash_store *s)
 
 static void resume_faults(struct crash_store *s)
 {
-    if (s->fault && !s->run->settings->fault->lasting)
+    if (s->fault && !(s->run->settings->fault->lasting && os_fault_fired(s->fault)))
         atomic_store(&s->fault->plan, s->run->settings->fault);
 }
 
+/* No opening wants a thread yet; and from then on there is none, so that all happens in the same
+ * order each time. */
 static tarn_status open_once(struct crash_store *s, enum tarn_load load, bool read_only)
 {
     struct tarn_options options = {.size = sizeof options, .load = load, .read_only = read_only};
+    tarn_status status = tarn__store_open(s->os, CRASH_FOLDER, &options, &s->store);
 
-    return tarn__store_open(s->os, CRASH_FOLDER, &options, &s->store);
+    if (!status)
+        s->store->environment.quick.by_hand = s->store->environment.slow.by_hand = true;
+    return status;
 }
 
 static bool look_at_all(struct crash_store *s, enum tarn_load load, bool read_only)
 {
-    uint32_t found[WORLD_SNAPSHOTS];
-    size_t catalog;
+    struct world_found found;
 
-    if (!look_at_disk(s, &catalog, found))
+    if (!look_at_disk(s, &found))
         return false;
-    world_settle(&s->world, catalog, found);
+    world_settle(&s->world, &found);
     if (load == TARN_LOAD_NOTHING)
         world_load_nothing(&s->world);
     else
@@ -110,10 +125,18 @@ bool crash_store_open(struct crash_store *s, enum tarn_load load)
     return right;
 }
 
-void crash_store_close(struct crash_store *s)
+bool crash_store_close(struct crash_store *s)
 {
-    (void)tarn_close(s->store); /* nothing is pinned, and closing loses nothing */
+    tarn_status status = tarn_close(s->store);
+
     s->store = NULL;
+    s->killed = true; /* what is there is there, until power is lost */
+    if (!status)
+        world_logs_are_closed(&s->world);
+    else if (!s->tolerant)
+        return crash_failed(s, "closing: %s: %s", tarn_status_name(status),
+                            tarn_last_error()->message);
+    return true;
 }
 
 /* A reader sees the same, and changes nothing. */
@@ -132,11 +155,12 @@ static bool look_read_only(struct crash_store *s)
                             tarn_last_error()->message);
     }
     right = look_at_all(s, TARN_LOAD_NEWEST, true);
-    crash_store_close(s);
+    right = tarn_close(s->store) == TARN_OK && right;
+    s->store = NULL;
     if (right && sim_disk_operations(s->disk) != operations)
         return crash_failed(s, "a reader has changed the disk");
     s->world = before;
-    return right;
+    return right || crash_failed(s, "a reader cannot be closed");
 }
 
 /* A second opening is refused, and harmless. */
@@ -146,7 +170,7 @@ static bool look_locked(struct crash_store *s)
     tarn_status status = open_once(s, TARN_LOAD_NOTHING, s->run->visits % 2);
 
     if (!status)
-        crash_store_close(s);
+        (void)tarn_close(s->store); /* there should be none */
     s->store = first;
     return status == TARN_STORE_LOCKED ||
            crash_failed(s, "a second opening: %s", tarn_status_name(status));
@@ -164,20 +188,42 @@ static void watch(struct crash_store *s, bool watched)
     sim_disk_observe(s->disk, watched ? after_operation : NULL, s);
 }
 
+static const struct step trial_in_memory[] = {
+    {.kind = STEP_CREATE, .ns = WORLD_PROBE, .number = 5},
+    {.kind = STEP_SET, .ns = WORLD_PROBE, .number = 7, .value = 77},
+    {.kind = STEP_SET, .ns = 0, .number = 49, .value = 230},
+    {.kind = STEP_SET, .ns = 1, .number = 49, .value = 231},
+    {.kind = STEP_SAVE, .snapshot = WORLD_PROBE},
+    {.kind = STEP_REOPEN, .number = TARN_LOAD_NEWEST},
+    {.kind = STEP_REOPEN, .number = TARN_LOAD_NEWEST},
+};
+
+/* The first of them is not done each time: it takes longest. */
+static const struct step trial_of_logs[] = {
+    {.kind = STEP_SAVE, .snapshot = WORLD_PROBE},
+    {.kind = STEP_CREATE, .ns = WORLD_PROBE, .number = 5, .sync = TARN_SYNC_NONE},
+    {.kind = STEP_SET, .ns = WORLD_PROBE, .number = 7, .value = 77},
+    {.kind = STEP_SET, .ns = 0, .number = 49, .value = 230},
+    {.kind = STEP_DELETE, .ns = 0, .number = 49},
+    {.kind = STEP_SYNC, .ns = 0},
+    {.kind = STEP_BATCH, .ns = 1, .number = 49, .value = 31},
+    {.kind = STEP_REOPEN, .number = TARN_LOAD_NEWEST},
+    {.kind = STEP_SET, .ns = 1, .number = 48, .value = 232},
+    {.kind = STEP_REOPEN, .number = TARN_LOAD_NEWEST},
+};
+
+#define EVERY_SAVE_OF_LOGS 8
+
 /* What a store must be able to do after a crash. */
 static bool try_store(struct crash_store *s)
 {
-    static const struct step steps[] = {
-        {.kind = STEP_CREATE, .ns = WORLD_PROBE, .number = 5},
-        {.kind = STEP_SET, .ns = WORLD_PROBE, .number = 7, .value = 77},
-        {.kind = STEP_SET, .ns = 0, .number = 49, .value = 230},
-        {.kind = STEP_SET, .ns = 1, .number = 49, .value = 231},
-        {.kind = STEP_SAVE, .snapshot = WORLD_PROBE},
-        {.kind = STEP_REOPEN, .number = TARN_LOAD_NEWEST},
-        {.kind = STEP_REOPEN, .number = TARN_LOAD_NEWEST},
-    };
+    bool logs = s->run->settings->logs;
+    const struct step *steps = logs ? trial_of_logs : trial_in_memory;
+    size_t count =
+        logs ? sizeof trial_of_logs / sizeof *steps : sizeof trial_in_memory / sizeof *steps;
 
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0] && !is_over(s->run); i++) {
+    for (size_t i = logs && s->run->visits % EVERY_SAVE_OF_LOGS; i < count && !is_over(s->run);
+         i++) {
         if (step_do(s, &steps[i]) && (!s->watched || crash_states_judge(s)))
             continue;
         add_place(s, "in the trial after the recovery", "");
@@ -186,11 +232,13 @@ static bool try_store(struct crash_store *s)
     return true;
 }
 
-static bool judge(struct crash_store *parent, struct sim_disk *disk, bool watch_opening,
-                  bool watch_trial)
+/* killed: the disk has all that was written, synced or not. */
+static bool judge(struct crash_store *parent, struct sim_disk *disk, bool killed,
+                  bool watch_opening, bool watch_trial)
 {
     struct crash_run *run = parent->run;
-    struct crash_store s = {.run = run, .disk = disk, .os = &disk->os, .depth = parent->depth + 1};
+    struct crash_store s = {
+        .run = run, .disk = disk, .os = &disk->os, .depth = parent->depth + 1, .killed = killed};
     size_t saves = run->saves.count;
     bool right;
 
@@ -210,15 +258,32 @@ static bool judge(struct crash_store *parent, struct sim_disk *disk, bool watch_
     right = right && try_store(&s);
     watch(&s, false);
     if (s.store)
-        crash_store_close(&s);
+        right = crash_store_close(&s) && right;
     run->saves.count = saves;
     return right && !run->report->failed;
+}
+
+/* Where there are logs: each choice is as good as another, but torn ones are many. */
+static bool is_passed_over_of_logs(const struct crash_store *s, const char *choice, uint64_t number)
+{
+    uint64_t every = s->depth      ? EVERY_OF_LOGS_AGAIN
+                     : s->tolerant ? EVERY_OF_LOGS_FAILED
+                                   : EVERY_OF_LOGS;
+
+    if (s->depth == 0 && !s->tolerant &&
+        (strncmp(choice, "all:", 4) == 0 || strncmp(choice, "nothing", 7) == 0))
+        return false;
+    if (strncmp(choice, "torn", 4) == 0)
+        every *= EVERY_TORN_OF_LOGS;
+    return random_below(&number, every) != 0;
 }
 
 /* With few pending pieces all states are judged, otherwise some: time is better spent on other
  * steps. */
 static bool is_passed_over(const struct crash_store *s, const char *choice, uint64_t number)
 {
+    if (s->run->settings->logs)
+        return is_passed_over_of_logs(s, choice, number);
     if (strncmp(choice, "torn", 4) == 0)
         return number % EVERY_TORN != 0;
     if (s->depth == 0 && (strncmp(choice, "a choice", 8) == 0 || strncmp(choice, "all:", 4) == 0 ||
@@ -233,11 +298,12 @@ static bool visit(void *context, struct sim_disk *crashed, const char *choice)
     struct crash_run *run = s->run;
     uint64_t number = run->visits++;
     bool outer = s->depth == 0;
+    uint64_t rarer = run->settings->logs ? RARER_WITH_LOGS : 1;
 
     if (is_passed_over(s, choice, number))
         return !is_over(run);
-    if (!judge(s, crashed, outer && number % EVERY_WATCHED_OPENING == 0,
-               outer && number % EVERY_WATCHED_WHOLE == 0)) {
+    if (!judge(s, crashed, false, outer && number % (rarer * EVERY_WATCHED_OPENING) == 0,
+               outer && number % (rarer * EVERY_WATCHED_WHOLE) == 0)) {
         add_place(s, s->depth ? "the power went again, and left" : "the power went, and left",
                   choice);
         return false;
@@ -258,12 +324,12 @@ bool crash_states_judge(struct crash_store *s)
     return !s->run->report->failed;
 }
 
-static void judge_kill(struct crash_store *s)
+static void judge_kill(struct crash_store *s, bool watched)
 {
     struct sim_disk *killed = sim_disk_copy_pending(s->disk);
 
     s->run->visits++;
-    if (!judge(s, killed, true, true))
+    if (!judge(s, killed, true, watched, watched))
         add_place(s, "the process was killed", "");
     sim_disk_free(killed);
 }
@@ -271,13 +337,14 @@ static void judge_kill(struct crash_store *s)
 static void after_operation(void *context, struct sim_disk *disk, uint64_t operation)
 {
     struct crash_store *s = context;
+    uint64_t every = EVERY_KILL * (s->run->settings->logs ? RARER_WITH_LOGS : 1);
     char number[32];
 
     (void)disk;
     if (is_over(s->run))
         return;
-    if (crash_states_judge(s) && s->depth == 0 && operation % EVERY_KILL == 0 && !is_over(s->run))
-        judge_kill(s);
+    if (crash_states_judge(s) && s->depth == 0 && operation % every == 0 && !is_over(s->run))
+        judge_kill(s, true);
     if (s->run->report->failed) {
         snprintf(number, sizeof number, "%llu", (unsigned long long)operation);
         add_place(s, "after operation", number);
@@ -288,9 +355,19 @@ static void after_operation(void *context, struct sim_disk *disk, uint64_t opera
  * The steps
  */
 
-static bool has_fired(struct crash_store *s)
+bool crash_has_failed(struct crash_store *s)
 {
     return sim_disk_sync_failures(s->disk) || (s->fault && os_fault_fired(s->fault));
+}
+
+/* What may be left at the end of a step. */
+static bool judge_step(struct crash_store *s)
+{
+    if (!s->watched && !crash_has_failed(s))
+        return true;
+    if (s->run->settings->logs && s->watched && !is_over(s->run))
+        judge_kill(s, false);
+    return crash_states_judge(s);
 }
 
 static bool do_steps(struct crash_store *s, const struct step *steps, size_t count)
@@ -303,8 +380,7 @@ static bool do_steps(struct crash_store *s, const struct step *steps, size_t cou
         /* What is seen after a sync has failed need not be what is durable. */
         if (!s->store || (steps[i].kind == STEP_REOPEN && sim_disk_sync_failures(s->disk)))
             break;
-        right = step_do(s, &steps[i]) && !s->run->report->failed &&
-                (!(s->watched || has_fired(s)) || crash_states_judge(s));
+        right = step_do(s, &steps[i]) && !s->run->report->failed && judge_step(s);
         if (right)
             continue;
         snprintf(number, sizeof number, "%zu", i + 1);
@@ -320,7 +396,7 @@ static bool judge_end(struct crash_store *s)
     bool right;
 
     s->run->visits++;
-    right = sim_disk_sync_failures(s->disk) || judge(s, disk, false, false);
+    right = sim_disk_sync_failures(s->disk) || judge(s, disk, true, false, false);
     sim_disk_free(disk);
     if (!right)
         add_place(s, "after a shutdown", "");
@@ -356,7 +432,7 @@ bool crash_run(const struct crash_settings *settings, const struct step *steps, 
     report->fired = settings->fault ? os_fault_fired(&fault) : sim_disk_sync_failures(s.disk);
     suspend_faults(&s);
     if (s.store)
-        crash_store_close(&s);
+        right = crash_store_close(&s) && right;
     right = right && judge_end(&s);
     sim_disk_free(s.disk);
     sim_crash_seen_free(run.seen);

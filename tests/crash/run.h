@@ -2,12 +2,13 @@
  * A run of steps on a store that lives on the simulated disk, with every crash that the steps may
  * suffer: after each operation of the disk the crash states are enumerated, opened and judged.
  *
- *     steps_make(seed, steps, count);
+ *     steps_make(seed, logs, steps, count);
  *     crash_run(&settings, steps, count, &report);
  *
  * A recovered store is looked at (look.h), and then has to take a new namespace, writes and a save,
  * and to be reopened twice. For some of the states the recovery and these steps suffer crashes,
- * too. The state of the disk that a killed process leaves is judged as well, for some operations.
+ * too. The state of the disk that a killed process leaves is judged as well: for some operations,
+ * and where there are logs after each step.
  *
  * One thread. Nothing here jumps: a check that fails is told in the report, and ends the run.
  */
@@ -21,6 +22,7 @@
 
 struct crash_settings {
     uint64_t seed;
+    bool logs;                         /* the steps are those for logs */
     uint64_t states_max;               /* the run ends after so many states; 0: no bound */
     void (*plant)(struct sim_disk *);  /* changes the table of each disk; NULL: nothing */
     const struct os_fault_plan *fault; /* calls that fail; NULL: none */
@@ -59,6 +61,7 @@ struct crash_store {
     unsigned depth;       /* 0: the steps'; 1: of a crash state; 2: of one of its recovery */
     bool watched;         /* its operations have crash states */
     bool tolerant;        /* calls may fail */
+    bool killed;          /* what is to be opened has lost nothing that a process had written */
     bool catalog_unknown; /* no change of the catalog is taken */
 };
 
@@ -72,7 +75,10 @@ bool crash_run(const struct crash_settings *settings, const struct step *steps, 
 
 /* Opens the store, and looks whether it is what its world allows; settles the world. */
 bool crash_store_open(struct crash_store *s, enum tarn_load load);
-void crash_store_close(struct crash_store *s);
+bool crash_store_close(struct crash_store *s);
+
+/* Whether a call that was to fail has failed. */
+bool crash_has_failed(struct crash_store *s);
 
 /* Judges the crash states of the moment. */
 bool crash_states_judge(struct crash_store *s);

@@ -1,72 +1,11 @@
-/* The steps of a run; see the header. */
+/* The steps of a run are done; see the header. */
 #include "crash/steps.h"
 #include "crash/look.h"
 #include "crash/run.h"
 #include "store/store.h"
+#include "support/fixture.h"
 
 #include <string.h>
-
-static uint64_t random_next(uint64_t *state)
-{
-    uint64_t mixed = *state += 0x9e3779b97f4a7c15;
-
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
-    return mixed ^ (mixed >> 31);
-}
-
-/* How often each kind is made, of 100. */
-static const uint8_t shares[STEP_KINDS] = {
-    [STEP_CREATE] = 10,         [STEP_DROP] = 5,   [STEP_CONFIGURE] = 4,
-    [STEP_RESIZE] = 3,          [STEP_SET] = 20,   [STEP_DELETE] = 6,
-    [STEP_BATCH] = 10,          [STEP_CLEAR] = 2,  [STEP_SAVE] = 10,
-    [STEP_SAVE_NAMESPACE] = 10, [STEP_LOAD] = 4,   [STEP_LOAD_NAMESPACE] = 3,
-    [STEP_DELETE_SNAPSHOT] = 5, [STEP_REOPEN] = 6, [STEP_CLOCK] = 2,
-};
-
-void steps_make(uint64_t seed, struct step *steps, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        unsigned drawn = (unsigned)(random_next(&seed) % 100), kind = 0;
-
-        while (kind < STEP_KINDS - 1 && drawn >= shares[kind])
-            drawn -= shares[kind++];
-        steps[i].kind = (enum step_kind)kind;
-        steps[i].ns = (unsigned)(random_next(&seed) % (WORLD_NAMESPACES - 1));
-        steps[i].as = (unsigned)(random_next(&seed) % (WORLD_NAMESPACES - 1));
-        steps[i].snapshot = (unsigned)(random_next(&seed) % (WORLD_SNAPSHOTS - 1));
-        steps[i].number = (uint32_t)random_next(&seed) >> 1;
-        steps[i].value = 1 + (uint32_t)(random_next(&seed) % 100000);
-    }
-    if (count)
-        steps[0].kind = STEP_CREATE;
-}
-
-void step_print(const struct step *step, FILE *stream)
-{
-    static const char *const names[STEP_KINDS] = {
-        "create",         "drop",  "configure",       "resize",         "set",
-        "delete",         "batch", "clear",           "save the store", "save",
-        "load the store", "load",  "delete snapshot", "reopen",         "set the clock",
-    };
-    static const char *const loads[] = {"newest", "newest whole", "nothing"};
-    const char *ns = world_namespace_names[step->ns];
-    const char *snapshot = world_snapshot_names[step->snapshot];
-
-    fprintf(stream, "%s", names[step->kind]);
-    if (step->kind <= STEP_CLEAR || step->kind == STEP_SAVE_NAMESPACE ||
-        step->kind == STEP_LOAD_NAMESPACE)
-        fprintf(stream, " %s", ns);
-    if (step->kind >= STEP_SAVE && step->kind <= STEP_DELETE_SNAPSHOT)
-        fprintf(stream, " %s", snapshot);
-    if (step->kind == STEP_LOAD_NAMESPACE)
-        fprintf(stream, " as %s", world_namespace_names[step->as]);
-    if (step->kind == STEP_REOPEN)
-        fprintf(stream, ", %s", loads[step->number % 3]);
-    if (step->kind == STEP_SET || step->kind == STEP_DELETE || step->kind == STEP_BATCH)
-        fprintf(stream, " key %u, value %u", step->number % WORLD_KEYS, step->value);
-    fprintf(stream, "\n");
-}
 
 /* ------------------------------------------------------------------------------------------
  * Outcomes
@@ -79,6 +18,8 @@ static bool outcome(struct crash_store *s, const char *what, tarn_status wanted,
         return true;
     if (s->tolerant && (got == TARN_IO || got == TARN_FULL || got == TARN_NO_MEMORY ||
                         got == TARN_OUTCOME_UNKNOWN))
+        return true;
+    if (got == TARN_CORRUPT && sim_disk_sync_failures(s->disk)) /* the cache lost what it had */
         return true;
     return crash_failed(s, "%s: %s and not %s: %s", what, tarn_status_name(got),
                         tarn_status_name(wanted), tarn_last_error()->message);
@@ -124,9 +65,11 @@ static bool catalog_changed(struct crash_store *s, const char *what,
  * Namespaces
  */
 
-static struct world_limits limits_from(uint32_t number)
+static struct world_limits limits_from(uint32_t number, enum tarn_sync_mode sync)
 {
     return (struct world_limits){
+        .sync = sync,
+        .segment_bytes = sync ? 512 << number % 3 : 0,
         .shards = 4,
         .lock_timeout_ms = 1000 + number % 7,
         .max_keys = number % 3 ? 60 + number % 11 : 0,
@@ -144,12 +87,16 @@ static struct tarn_namespace_options options_of(const struct world_limits *limit
         .max_keys = limits->max_keys,
         .max_value_size = limits->max_value_size,
         .max_bytes = limits->max_bytes,
+        .engine = limits->sync ? TARN_ENGINE_LOG : TARN_ENGINE_MEMORY,
+        .sync = limits->sync,
+        .segment_bytes = limits->segment_bytes,
     };
 }
 
 static bool do_create(struct crash_store *s, const struct step *step)
 {
-    struct world_namespace made = {.there = true, .limits = limits_from(step->number)};
+    static const struct world_content empty;
+    struct world_namespace made = {.there = true, .limits = limits_from(step->number, step->sync)};
     struct tarn_namespace_options options = options_of(&made.limits);
     struct world_catalog next = s->world.now;
     tarn_namespace *ns = NULL;
@@ -159,6 +106,8 @@ static bool do_create(struct crash_store *s, const struct step *step)
         return outcome(s, "create", TARN_NAMESPACE_EXISTS,
                        tarn_namespace_create(s->store, name_of(step), &options, &ns));
     made.number = ++s->run->numbers;
+    if (step->sync && !s->catalog_unknown)
+        made.home = world_log_arrives(&s->world, step->ns, &empty);
     next.ns[step->ns] = made;
     world_catalog_begins(&s->world, &next);
     status = tarn_namespace_create(s->store, name_of(step), &options, &ns);
@@ -196,10 +145,14 @@ static bool do_configure(struct crash_store *s, const struct step *step, tarn_na
 {
     struct world_catalog next = s->world.now;
     struct world_limits *limits = &next.ns[step->ns].limits;
+    enum tarn_sync_mode sync = !limits->sync ? TARN_SYNC_DEFAULT
+                               : step->sync  ? step->sync
+                                             : limits->sync;
+    unsigned of_logs = sync ? TARN_SET_SYNC | TARN_SET_SEGMENT_BYTES : 0;
     uint32_t shards = limits->shards;
     struct tarn_namespace_options options;
 
-    *limits = limits_from(step->number);
+    *limits = limits_from(step->number, sync);
     limits->shards = shards;
     options = options_of(limits);
     world_catalog_begins(&s->world, &next);
@@ -207,7 +160,7 @@ static bool do_configure(struct crash_store *s, const struct step *step, tarn_na
                            tarn_namespace_configure(ns,
                                                     TARN_SET_LOCK_TIMEOUT_MS | TARN_SET_MAX_KEYS |
                                                         TARN_SET_MAX_VALUE_SIZE |
-                                                        TARN_SET_MAX_BYTES,
+                                                        TARN_SET_MAX_BYTES | of_logs,
                                                     &options));
 }
 
@@ -225,30 +178,97 @@ static bool do_resize(struct crash_store *s, const struct step *step, tarn_names
  * Records
  */
 
+/* A write is under way; false: it has no room in the world, and is left out. */
+static bool write_begins(struct crash_store *s, const struct step *step,
+                         const struct world_content *after)
+{
+    if (!s->world.now.ns[step->ns].home)
+        return true;
+    if (s->world.logs[step->ns].count == WORLD_STATES)
+        return false;
+    world_log_begins(&s->world, step->ns, after);
+    return true;
+}
+
+/* A write to a log has failed: whether it is seen all the same. A failing sync alone tells so, and
+ * then nothing is taken any more. */
+static bool write_failed(struct crash_store *s, const struct step *step, tarn_namespace *ns,
+                         const struct world_content *after, tarn_status status)
+{
+    struct world_content *before = &s->world.content[step->ns], found;
+    struct world_log *log = &s->world.logs[step->ns];
+    bool damaged, seen;
+
+    if (status == TARN_READ_ONLY) {
+        world_log_ends(&s->world, step->ns, WORLD_LOG_REFUSED);
+        return true;
+    }
+    if (!look_read(s, ns, world_namespace_names[step->ns], &found, &damaged))
+        return false;
+    seen = damaged ? status == TARN_OUTCOME_UNKNOWN : memcmp(&found, after, sizeof found) == 0;
+    if (!damaged && !seen && memcmp(&found, before, sizeof found) != 0)
+        return crash_failed(s, "a write has failed, and what is seen is neither before nor after");
+    seen = seen && memcmp(before, after, sizeof *after) != 0;
+    if (seen && s->world.now.ns[step->ns].limits.sync != TARN_SYNC_ALWAYS)
+        return crash_failed(s, "a write has failed, and is seen: %s", tarn_status_name(status));
+    *before = seen ? *after : *before;
+    log->failed = log->failed || seen;
+    world_log_ends(&s->world, step->ns, seen ? WORLD_LOG_SEEN : WORLD_LOG_NOT_SEEN);
+    return true;
+}
+
+static bool write_ends(struct crash_store *s, const struct step *step, tarn_namespace *ns,
+                       const struct world_content *after, const char *what, tarn_status status)
+{
+    struct world_log *log = &s->world.logs[step->ns];
+    bool in_log = s->world.now.ns[step->ns].home;
+
+    if (status == TARN_READ_ONLY && in_log && crash_has_failed(s))
+        return write_failed(s, step, ns, after, status);
+    if (!outcome(s, what, TARN_OK, status))
+        return false;
+    if (status)
+        return !in_log || write_failed(s, step, ns, after, status);
+    s->world.content[step->ns] = *after;
+    if (!in_log)
+        return true;
+    if (log->failed)
+        return crash_failed(s, "%s: it was taken after a sync had failed", what);
+    world_log_ends(&s->world, step->ns, WORLD_LOG_DONE);
+    if (s->world.now.ns[step->ns].limits.sync == TARN_SYNC_ALWAYS)
+        world_log_is_durable(&s->world, step->ns);
+    return true;
+}
+
 static bool do_set(struct crash_store *s, const struct step *step, tarn_namespace *ns)
 {
+    struct world_content after = s->world.content[step->ns];
     uint32_t key = step->number % WORLD_KEYS;
     uint8_t bytes[WORLD_VALUE_BYTES];
     char room[8];
-    tarn_status status =
-        tarn_set(ns, world_key(key, room), world_value(step->value, bytes), NULL, NULL);
 
-    if (!status)
-        s->world.content[step->ns].values[key] = step->value;
-    return outcome(s, "set", TARN_OK, status);
+    after.values[key] = step->value;
+    if (!write_begins(s, step, &after))
+        return true;
+    return write_ends(
+        s, step, ns, &after, "set",
+        tarn_set(ns, world_key(key, room), world_value(step->value, bytes), NULL, NULL));
 }
 
 static bool do_delete(struct crash_store *s, const struct step *step, tarn_namespace *ns)
 {
-    uint32_t *value = &s->world.content[step->ns].values[step->number % WORLD_KEYS];
+    struct world_content after = s->world.content[step->ns];
+    uint32_t *value = &after.values[step->number % WORLD_KEYS];
+    struct tarn_slice key;
     char room[8];
-    tarn_status status = tarn_delete(ns, world_key(step->number % WORLD_KEYS, room));
 
-    if (!outcome(s, "delete", *value ? TARN_OK : TARN_KEY_NOT_FOUND, status))
-        return false;
-    if (!status)
-        *value = 0;
-    return true;
+    key = world_key(step->number % WORLD_KEYS, room);
+    if (!*value)
+        return outcome(s, "delete", TARN_KEY_NOT_FOUND, tarn_delete(ns, key));
+    *value = 0;
+    if (!write_begins(s, step, &after))
+        return true;
+    return write_ends(s, step, ns, &after, "delete", tarn_delete(ns, key));
 }
 
 /* Up to 24 sets and deletes at once. */
@@ -259,6 +279,7 @@ static bool do_batch(struct crash_store *s, const struct step *step, tarn_namesp
     uint8_t bytes[WORLD_VALUE_BYTES];
     tarn_batch *batch = NULL;
     tarn_status status = tarn_batch_create(&batch);
+    bool right = true;
     char room[8];
 
     for (unsigned i = 0; i < 1 + step->value % 24 && !status; i++) {
@@ -273,21 +294,71 @@ static bool do_batch(struct crash_store *s, const struct step *step, tarn_namesp
         }
         after.values[key] = value;
     }
-    if (!status)
-        status = tarn_batch_commit(ns, batch, TARN_ALL_OR_NOTHING, NULL, NULL, NULL);
+    if (status)
+        right = outcome(s, "batch", TARN_OK, status);
+    else if (write_begins(s, step, &after))
+        right = write_ends(s, step, ns, &after, "batch",
+                           tarn_batch_commit(ns, batch, TARN_ALL_OR_NOTHING, NULL, NULL, NULL));
     tarn_batch_free(batch);
-    if (!status)
-        s->world.content[step->ns] = after;
-    return outcome(s, "batch", TARN_OK, status);
+    return right;
 }
 
+/* In a log it is durable; and where it fails, it was refused unless its outcome is unknown. */
 static bool do_clear(struct crash_store *s, const struct step *step, tarn_namespace *ns)
 {
-    tarn_status status = tarn_namespace_clear(ns);
+    static const struct world_content empty;
+    bool in_log = s->world.now.ns[step->ns].home;
+    tarn_status status;
 
+    if (!write_begins(s, step, &empty))
+        return true;
+    status = tarn_namespace_clear(ns);
+    if (!(status == TARN_READ_ONLY && in_log && crash_has_failed(s)) &&
+        !outcome(s, "clear", TARN_OK, status))
+        return false;
     if (!status)
-        memset(&s->world.content[step->ns], 0, sizeof s->world.content[step->ns]);
-    return outcome(s, "clear", TARN_OK, status);
+        s->world.content[step->ns] = empty;
+    if (in_log) {
+        world_log_ends(&s->world, step->ns,
+                       !status                          ? WORLD_LOG_DONE
+                       : status == TARN_OUTCOME_UNKNOWN ? WORLD_LOG_NOT_SEEN
+                                                        : WORLD_LOG_REFUSED);
+        if (!status)
+            world_log_is_durable(&s->world, step->ns);
+    }
+    return settled(s, TARN_OK, status);
+}
+
+static bool do_sync(struct crash_store *s, const struct step *step, tarn_namespace *ns)
+{
+    struct world_log *log = &s->world.logs[step->ns];
+    tarn_status status = tarn_sync(ns);
+
+    if (!outcome(s, "sync", TARN_OK, status))
+        return false;
+    if (!s->world.now.ns[step->ns].home)
+        return true;
+    if (!status && log->failed)
+        return crash_failed(s, "a sync has succeeded after one had failed");
+    if (status)
+        log->failed = true;
+    else
+        world_log_is_durable(&s->world, step->ns);
+    return settled(s, TARN_OK, status);
+}
+
+/* Two seconds pass, and the store's threads do what is due: the logs of the mode `interval` are
+ * durable then. */
+static bool do_jobs(struct crash_store *s)
+{
+    sim_disk_pass_ns(s->disk, UINT64_C(2000000000));
+    tarn__jobs_run_due(&s->store->environment.quick);
+    tarn__jobs_run_due(&s->store->environment.slow);
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++)
+        if (s->world.now.ns[i].home && !crash_has_failed(s) &&
+            s->world.now.ns[i].limits.sync == TARN_SYNC_INTERVAL)
+            world_log_is_durable(&s->world, i);
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -348,10 +419,14 @@ static bool plan_load(struct crash_store *s, const struct step *step, bool one,
         if (!save->ns[i].there || (one && i != step->ns))
             continue;
         content[to] = save->content[i];
-        if (next->ns[to].there)
+        if (next->ns[to].there && !next->ns[to].home)
             continue;
-        next->ns[to] = save->ns[i];
-        next->ns[to].number = ++s->run->numbers;
+        if (!next->ns[to].there) {
+            next->ns[to] = save->ns[i];
+            next->ns[to].number = ++s->run->numbers;
+        }
+        if (next->ns[to].limits.sync && !s->catalog_unknown)
+            next->ns[to].home = world_log_arrives(&s->world, to, &content[to]);
         changes = true;
     }
     return changes;
@@ -363,10 +438,11 @@ static bool do_load(struct crash_store *s, const struct step *step, bool one)
     struct world_content content[WORLD_NAMESPACES];
     struct world_catalog next;
     tarn_status wanted = TARN_OK, status;
-    bool changes = plan_load(s, step, one, &next, content);
+    bool changes;
 
     if (s->world.snapshot_count[step->snapshot] > 1) /* nobody knows */
         return true;
+    changes = plan_load(s, step, one, &next, content);
     if (!snapshot_there(s, step))
         wanted = TARN_SNAPSHOT_NOT_FOUND;
     else if (one && !save->ns[step->ns].there)
@@ -399,8 +475,7 @@ static bool do_reopen(struct crash_store *s, const struct step *step)
     /* where reading fails, what is loaded may be an older one */
     if (s->tolerant && load == TARN_LOAD_NEWEST_WHOLE)
         load = TARN_LOAD_NEWEST;
-    crash_store_close(s);
-    return crash_store_open(s, load);
+    return crash_store_close(s) && crash_store_open(s, load);
 }
 
 /* By years, in both directions. */
@@ -438,6 +513,9 @@ static bool do_in_namespace(struct crash_store *s, const struct step *step)
     case STEP_CLEAR:
         right = do_clear(s, step, ns);
         break;
+    case STEP_SYNC:
+        right = do_sync(s, step, ns);
+        break;
     default:
         right = do_save(s, step, ns);
         break;
@@ -465,6 +543,8 @@ bool step_do(struct crash_store *s, const struct step *step)
         return do_reopen(s, step);
     case STEP_CLOCK:
         return do_clock(s, step);
+    case STEP_JOBS:
+        return do_jobs(s);
     default:
         return do_in_namespace(s, step);
     }

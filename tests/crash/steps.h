@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "tarn.h"
+
 enum step_kind {
     STEP_CREATE,
     STEP_DROP,
@@ -27,13 +29,16 @@ enum step_kind {
     STEP_DELETE_SNAPSHOT,
     STEP_REOPEN,
     STEP_CLOCK,
+    STEP_SYNC,
+    STEP_JOBS,
     STEP_KINDS
 };
 
 struct step {
     enum step_kind kind;
     unsigned ns, as, snapshot;
-    uint32_t number; /* a key, a limit, a kind of opening, a moment */
+    enum tarn_sync_mode sync; /* of a log; TARN_SYNC_DEFAULT: in memory */
+    uint32_t number;          /* a key, a limit, a kind of opening, a moment */
     uint32_t value;
 };
 
@@ -41,8 +46,9 @@ struct crash_store;
 
 #define STEPS_MAX 256
 
-/* Fills in the steps that a seed stands for. */
-void steps_make(uint64_t seed, struct step *steps, size_t count);
+/* Fills in the steps that a seed stands for; logs: most namespaces are on TARN_ENGINE_LOG, which
+ * then has segments of 512 bytes: the library has to be built for it. */
+void steps_make(uint64_t seed, bool logs, struct step *steps, size_t count);
 
 void step_print(const struct step *step, FILE *stream);
 

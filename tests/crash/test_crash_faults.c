@@ -2,7 +2,8 @@
  * Calls of the system that fail under a store in a directory: each sync, kept and reverted; each
  * call, once, from then on, and after it was done. The statuses are those of tarn.h, memory is as
  * it was where a call failed, nothing acknowledged is lost, and TARN_OUTCOME_UNKNOWN is told where
- * it can be either. (Numbers 13, 15, 18 to 22 of the list of faults, for catalog and snapshots.)
+ * it can be either. (Numbers 13, 15, 16, 18 to 22 of the list of faults; with the argument "logs"
+ * most namespaces are in logs.)
  *
  * And on the real kernel: what is left of a rename that fails, and of a snapshot that cannot be
  * read at one opening.
@@ -32,6 +33,8 @@
 #define STEPS 14
 #define SEEDS 2
 
+static bool logs; /* most namespaces are */
+
 static uint64_t seeds(void)
 {
     return environment_number("TARN_CRASH_SEEDS", SEEDS) * environment_number("TARN_TEST_SCALE", 1);
@@ -55,9 +58,11 @@ static bool run_once(const struct crash_settings *settings, const char *what, ui
     struct crash_report report;
     size_t count = STEPS;
 
-    steps_make(settings->seed, steps, count);
+    steps_make(settings->seed, settings->logs, steps, count);
     steps[1].kind = STEP_SET; /* each run has something to load */
     steps[1].ns = steps[0].ns;
+    if (settings->logs && !steps[0].sync)
+        steps[0].sync = settings->seed % 2 ? TARN_SYNC_ALWAYS : TARN_SYNC_NONE;
     steps[2].kind = STEP_SAVE;
     steps[3].kind = STEP_REOPEN;
     steps[3].number = TARN_LOAD_NEWEST;
@@ -82,6 +87,7 @@ static void fail_each_sync(enum sim_sync_failure failure, const char *what)
 
         for (uint64_t nth = 1; fired; nth++, runs++) {
             struct crash_settings settings = {.seed = seed + i,
+                                              .logs = logs,
                                               .states_max = run_states(),
                                               .failing_sync = nth,
                                               .sync_failure = failure,
@@ -115,12 +121,15 @@ static void fail_each_call(enum os_fault_effect effect, bool lasting, int error,
         bool fired = true;
 
         for (uint64_t nth = 1; fired; nth++, runs++) {
-            struct os_fault_plan plan = {.calls = OS_CALL_ANY,
-                                         .effect = effect,
-                                         .nth = nth,
-                                         .lasting = lasting,
-                                         .error = error};
+            struct os_fault_plan plan = {
+                .calls = effect == OS_FAULT_SHORTEN ? OS_CALL_READ | OS_CALL_WRITE : OS_CALL_ANY,
+                .effect = effect,
+                .nth = nth,
+                .lasting = lasting,
+                .length = 3,
+                .error = error};
             struct crash_settings settings = {.seed = seed + i,
+                                              .logs = logs,
                                               .states_max = run_states(),
                                               .fault = &plan,
                                               .quiet = true};
@@ -155,6 +164,13 @@ static void test_each_call_fails_after_it_was_done(void **state)
 {
     (void)state;
     fail_each_call(OS_FAULT_FAIL_AFTER, false, EIO, "a call fails after it was done");
+}
+
+/* What is left of it is to be done by another call. */
+static void test_each_call_is_short(void **state)
+{
+    (void)state;
+    fail_each_call(OS_FAULT_SHORTEN, false, 0, "a read or write does 3 bytes");
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -385,20 +401,25 @@ static void test_a_head_that_the_catalog_does_not_know(void **state)
     read_a_head_later(*state, true);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest on_real_files[] = {
         STORE_FOLDER_TEST(test_a_rename_of_a_snapshot_fails),
         STORE_FOLDER_TEST(test_a_rename_of_the_catalog_fails),
         STORE_FOLDER_TEST(test_a_head_cannot_be_read_once),
         STORE_FOLDER_TEST(test_a_head_that_the_catalog_does_not_know),
+    };
+    const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_sync_fails_and_the_cache_keeps),
         cmocka_unit_test(test_each_sync_fails_and_the_cache_reverts),
         cmocka_unit_test(test_each_call_fails_once),
         cmocka_unit_test(test_no_space_once),
         cmocka_unit_test(test_each_call_fails_from_then_on),
         cmocka_unit_test(test_each_call_fails_after_it_was_done),
+        cmocka_unit_test(test_each_call_is_short),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    logs = argc > 1 && strcmp(argv[1], "logs") == 0;
+    return (logs ? 0 : cmocka_run_group_tests(on_real_files, NULL, NULL)) +
+           cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ static bool is_found(struct crash_settings settings, struct crash_report *report
     for (settings.seed = SEED; right && *states < STATES_MAX; settings.seed++) {
         struct step steps[STEPS];
 
-        steps_make(settings.seed, steps, STEPS);
+        steps_make(settings.seed, settings.logs, steps, STEPS);
         /* a run that is cut off at the beginning would see the first steps alone */
         settings.quiet = settings.seed % 2;
         settings.states_max = STATES_RUN;
@@ -92,7 +92,7 @@ static bool is_found_by_syncs(void (*plant)(struct sim_disk *), struct crash_rep
             .seed = SEED, .plant = plant, .failing_sync = nth, .quiet = true};
         struct step steps[STEPS];
 
-        steps_make(settings.seed, steps, STEPS);
+        steps_make(settings.seed, settings.logs, steps, STEPS);
         right = crash_run(&settings, steps, STEPS, report);
         *states += report->states;
         fired = report->fired > 0;

@@ -68,6 +68,17 @@ static void narrowed(struct world *world)
     world->version = ++*world->versions;
 }
 
+/* The catalog tells of the logs that were to come. */
+static void take_arrived(struct world *world)
+{
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++) {
+        uint32_t home = world->now.ns[i].home;
+
+        if (home && home != world->logs[i].home)
+            world->logs[i] = world->arriving[i];
+    }
+}
+
 void world_catalog_begins(struct world *world, const struct world_catalog *next)
 {
     if (world->catalog_count < WORLD_ALTERNATIVES)
@@ -82,6 +93,7 @@ void world_catalog_ends(struct world *world, const struct world_catalog *next, t
         world->catalogs[0] = *next;
         world->catalog_count = 1;
         world->now = *next;
+        take_arrived(world);
     } else {
         world->catalog_count--;
     }
@@ -105,6 +117,98 @@ void world_snapshot_ends(struct world *world, unsigned name, uint32_t save, tarn
         world->snapshot_count[name]--;
     }
     narrowed(world);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Logs
+ */
+
+void world_log_begins(struct world *world, unsigned ns, const struct world_content *next)
+{
+    struct world_log *log = &world->logs[ns];
+
+    log->states[log->count++] = *next;
+}
+
+/* Takes out states that cannot be found any more. */
+static void forget(struct world_log *log, unsigned from, unsigned count)
+{
+    memmove(log->states + from, log->states + from + count,
+            (log->count - from - count) * sizeof log->states[0]);
+    log->count -= count;
+}
+
+void world_log_ends(struct world *world, unsigned ns, enum world_log_end end)
+{
+    struct world_log *log = &world->logs[ns];
+
+    switch (end) {
+    case WORLD_LOG_REFUSED:
+        log->count--;
+        break;
+    case WORLD_LOG_NOT_SEEN:
+        log->doubtful++;
+        return;
+    default: /* what comes behind a write that was not done shows that it cannot be found */
+        forget(log, log->count - 1 - log->doubtful, log->doubtful);
+        log->doubtful = 0;
+        if (end == WORLD_LOG_DONE)
+            log->acknowledged = log->count - 1;
+    }
+    narrowed(world);
+}
+
+void world_log_is_durable(struct world *world, unsigned ns)
+{
+    struct world_log *log = &world->logs[ns];
+
+    forget(log, 0, log->count - 1 - log->doubtful);
+    log->acknowledged = 0;
+    narrowed(world);
+}
+
+void world_logs_are_closed(struct world *world)
+{
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++) {
+        if (!world->now.ns[i].home)
+            continue;
+        world->logs[i].count -= world->logs[i].doubtful;
+        world->logs[i].doubtful = 0;
+        world_log_is_durable(world, i);
+    }
+}
+
+uint32_t world_log_arrives(struct world *world, unsigned ns, const struct world_content *content)
+{
+    struct world_log *log = &world->arriving[ns];
+
+    memset(log, 0, sizeof *log);
+    log->home = ++*world->numbers;
+    log->states[log->count++] = *content;
+    return log->home;
+}
+
+static bool log_fits(const struct world_log *log, const struct world_content *found, bool killed)
+{
+    for (unsigned i = killed ? log->acknowledged : 0; i < log->count; i++)
+        if (memcmp(&log->states[i], found, sizeof *found) == 0)
+            return true;
+    return false;
+}
+
+bool world_logs_fit(const struct world *world, size_t catalog,
+                    const struct world_content found[WORLD_NAMESPACES], bool killed)
+{
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++) {
+        uint32_t home = world->catalogs[catalog].ns[i].home;
+        bool now = home == world->logs[i].home, then = home == world->arriving[i].home;
+
+        if (!home || (now && log_fits(&world->logs[i], &found[i], killed)) ||
+            (then && log_fits(&world->arriving[i], &found[i], killed)))
+            continue;
+        return false;
+    }
+    return true;
 }
 
 uint32_t world_save(struct world *world, const unsigned *only)
@@ -139,26 +243,45 @@ struct world_save *world_save_at(const struct world *world, uint32_t place)
  * Openings
  */
 
-void world_settle(struct world *world, size_t catalog, const uint32_t found[WORLD_SNAPSHOTS])
+/* What was found of a log is durable. */
+static bool settle_log(struct world *world, unsigned ns, const struct world_content *found)
+{
+    struct world_log *log = &world->logs[ns];
+    bool was_open = log->count > 1;
+
+    log->home = world->now.ns[ns].home;
+    log->states[0] = world->content[ns] = *found;
+    log->count = 1;
+    log->acknowledged = log->doubtful = 0;
+    log->failed = false;
+    return was_open;
+}
+
+void world_settle(struct world *world, const struct world_found *found)
 {
     bool was_open = world->catalog_count > 1 || !world->begun;
 
-    world->now = world->catalogs[catalog];
+    world->now = world->catalogs[found->catalog];
     world->catalogs[0] = world->now;
     world->catalog_count = 1;
     world->begun = true;
     for (unsigned i = 0; i < WORLD_SNAPSHOTS; i++) {
         was_open = was_open || world->snapshot_count[i] > 1;
-        world->snapshots[i][0] = found[i];
+        world->snapshots[i][0] = found->snapshots[i];
         world->snapshot_count[i] = 1;
     }
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++)
+        if (world->now.ns[i].home && settle_log(world, i, &found->logs[i]))
+            was_open = true;
     if (was_open)
         narrowed(world);
 }
 
 void world_load_nothing(struct world *world)
 {
-    memset(world->content, 0, sizeof world->content);
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++)
+        if (!world->now.ns[i].home)
+            memset(&world->content[i], 0, sizeof world->content[i]);
 }
 
 void world_load_newest(struct world *world)
@@ -174,7 +297,7 @@ void world_load_newest(struct world *world)
             if (place > newest && ns->there && ns->number == world->now.ns[i].number)
                 newest = place;
         }
-        if (newest && world->now.ns[i].there)
+        if (newest && world->now.ns[i].there && !world->now.ns[i].home)
             world->content[i] = world_save_at(world, newest)->content[i];
     }
 }
