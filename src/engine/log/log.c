@@ -101,7 +101,7 @@ static void prepare(void *context)
     tarn_status status;
 
     pthread_mutex_lock(&log->segments.files);
-    if (!atomic_load(&log->next) && !atomic_load(&log->failed) &&
+    if (!atomic_load(&log->next) && !atomic_load(&log->failed) && !atomic_load(&log->ending) &&
         make_listed(log, next_bytes(log), &segment) == TARN_OK)
         atomic_store(&log->next, segment);
     pthread_mutex_unlock(&log->segments.files);

@@ -39,7 +39,7 @@ struct tarn__log {
     _Atomic(struct tarn__job *) compact; /* wanted when there is enough to gain; or NULL */
     _Atomic uint64_t compact_bytes;
     _Atomic uint32_t compact_percent;
-    _Atomic bool ending; /* one that is under way gives up soon */
+    _Atomic bool ending; /* one that is under way gives up soon, and nothing is prepared any more */
 
     struct tarn__lock append; /* what follows */
     struct tarn__segment *active;

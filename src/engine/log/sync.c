@@ -184,16 +184,22 @@ void tarn__log_set_mode(struct tarn__log *log, enum tarn_sync_mode mode, uint32_
  * since. */
 static tarn_status trim(struct tarn__log *log)
 {
-    struct tarn__segment *next = atomic_load(&log->next);
+    struct tarn__segment *next;
     tarn_status status = tarn__file_truncate(log->active->file, log->active->used);
 
-    return status || !next ? status : tarn__file_truncate(next->file, TARN__SEGMENT_HEAD);
+    pthread_mutex_lock(&log->segments.files); /* one may be being prepared */
+    next = atomic_load(&log->next);
+    if (!status && next)
+        status = tarn__file_truncate(next->file, TARN__SEGMENT_HEAD);
+    pthread_mutex_unlock(&log->segments.files);
+    return status;
 }
 
 tarn_status tarn__log_end(struct tarn__log *log)
 {
     tarn_status status = tarn__log_sync(log);
 
+    atomic_store(&log->ending, true); /* nothing is prepared any more */
     if (!status && log->ended && !atomic_load(&log->appended)) /* it still is */
         return trim(log);
     if (!status && atomic_load(&log->failed))
