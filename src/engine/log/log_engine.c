@@ -69,18 +69,32 @@ static void take_options(struct tarn__log *log, const struct tarn_namespace_opti
     tarn__log_set_mode(log, options->sync, options->sync_interval_ms);
 }
 
-static tarn_status compact_current(struct log_engine *engine, struct tarn__compaction *compaction)
+/* What is current now is compacted; *again: another log took its place meanwhile. */
+static tarn_status try_compaction(struct log_engine *engine, struct tarn__compaction *compaction,
+                                  bool *again)
 {
     struct tarn__log *log;
     tarn_status status = TARN_OK;
 
     pthread_mutex_lock(&engine->compacting);
     log = atomic_load(&engine->current);
+    if (log && log->active)
+        status = tarn__log_compact(log, compaction);
+    *again = status && (log->segments.replaced || log != atomic_load(&engine->current));
+    pthread_mutex_unlock(&engine->compacting);
+    return status;
+}
+
+static tarn_status compact_current(struct log_engine *engine, struct tarn__compaction *compaction)
+{
+    unsigned looks = 0;
+    tarn_status status;
+    bool again = true;
+
     compaction->mover = &engine->home.mover;
     compaction->pinned = &engine->let_go;
-    if (log && log->active && !atomic_load(&log->ending))
-        status = tarn__log_compact(log, compaction);
-    pthread_mutex_unlock(&engine->compacting);
+    while ((status = try_compaction(engine, compaction, &again)) && again)
+        tarn__os_pause(engine->environment->os, looks++); /* soon it is current */
     return status;
 }
 

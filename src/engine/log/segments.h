@@ -68,7 +68,7 @@ struct tarn__segments {
     pthread_mutex_t files;                 /* what follows, and changing the table */
     uint64_t next_number, reserved_number; /* the list on disk reserves those below the second */
     bool list_unknown;                     /* what the list on disk says */
-    bool replaced;                         /* the list is that of another log */
+    _Atomic bool replaced;                 /* the list is that of another log */
 };
 
 /* Makes the list of a log without segments, in a directory that is empty. Durable. */
