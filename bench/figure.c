@@ -77,28 +77,55 @@ void figure_list_release(struct figure_list *list)
     memset(list, 0, sizeof *list);
 }
 
+bool figure_has(const struct figure *figure, enum subject_id subject)
+{
+    return figure->times[subject].count > 0;
+}
+
 /* What tarn is held against. The better peer is the one that is faster in the median of its rounds:
  * taking the faster of each round would compare tarn with the luckier one. */
 static enum subject_id opponent_of(const struct figure *figure)
 {
     const enum figure_form form = figure->operation->form;
+    enum subject_id best = SUBJECT_OWN;
     if (form == FORM_TIME_TO_OWN || form == FORM_THROUGHPUT_TO_OWN) {
         return SUBJECT_OWN;
     }
-    return series_median(&figure->times[SUBJECT_TKRZW]) <
-                   series_median(&figure->times[SUBJECT_UNORDERED_MAP])
-               ? SUBJECT_TKRZW
-               : SUBJECT_UNORDERED_MAP;
+    for (enum subject_id i = SUBJECT_TARN + 1; i < SUBJECT_OWN; i++) {
+        if (figure_has(figure, i) &&
+            (best == SUBJECT_OWN ||
+             series_median(&figure->times[i]) < series_median(&figure->times[best]))) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* The ratios of the rounds. */
+static struct series ratios_to(const struct figure *figure, enum subject_id subject)
+{
+    const struct series *tarn = &figure->times[SUBJECT_TARN];
+    const struct series *other = &figure->times[subject];
+    struct series ratios = {.count = 0};
+    for (size_t round = 0; round < tarn->count; round++) {
+        series_add(&ratios, tarn->rounds[round] / other->rounds[round]);
+    }
+    return ratios;
+}
+
+double figure_ratio_to(const struct figure *figure, enum subject_id subject)
+{
+    const struct series ratios = ratios_to(figure, subject);
+    return series_median(&ratios);
 }
 
 void figure_form_result(struct figure *figure)
 {
-    const struct series *tarn = &figure->times[SUBJECT_TARN];
-    const struct series *opponent = &figure->times[opponent_of(figure)];
-    for (size_t round = 0; round < tarn->count; round++) {
-        const double ratio = tarn->rounds[round] / opponent->rounds[round];
-        series_add(&figure->result,
-                   operation_more_is_better(figure->operation) ? 1 / ratio : ratio);
+    figure->result = ratios_to(figure, opponent_of(figure));
+    if (operation_more_is_better(figure->operation)) {
+        for (size_t round = 0; round < figure->result.count; round++) {
+            figure->result.rounds[round] = 1 / figure->result.rounds[round];
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #ifndef BENCH_FIGURE_H
 #define BENCH_FIGURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,12 +27,17 @@ double series_least(const struct series *series);
 double series_median(const struct series *series);
 double series_most(const struct series *series);
 
-/* Whose times a figure holds. */
+/* Whose times a figure holds: tarn, its peers in memory, its peers on disk, and its base. */
 enum subject_id {
     SUBJECT_TARN,
     SUBJECT_TKRZW,
     SUBJECT_UNORDERED_MAP,
-    SUBJECT_OWN, /* tarn doing what the operation is compared with */
+    SUBJECT_HASHDBM,
+    SUBJECT_LMDB,
+    SUBJECT_LEVELDB,
+    SUBJECT_ROCKSDB,
+    SUBJECT_SQLITE,
+    SUBJECT_OWN, /* what the operation is compared with: tarn doing something else, or the disk */
     SUBJECT_COUNT,
 };
 
@@ -62,6 +68,12 @@ struct figure_list {
 struct figure *figure_list_add(struct figure_list *list, enum operation_id operation, uint32_t keys,
                                size_t value_bytes);
 void figure_list_release(struct figure_list *list);
+
+/* Whether a store has times in the figure. */
+bool figure_has(const struct figure *figure, enum subject_id subject);
+
+/* The median over the rounds of tarn's time / that of another. Both have times. */
+double figure_ratio_to(const struct figure *figure, enum subject_id subject);
 
 /* Forms the judged number of each round from the times, once they are complete. */
 void figure_form_result(struct figure *figure);

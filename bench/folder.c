@@ -5,12 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <linux/magic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,11 +56,17 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return remove(path);
 }
 
+enum { DESCRIPTORS = 16 };
+
+static bool remove_tree(const char *path)
+{
+    return nftw(path, remove_entry, DESCRIPTORS, FTW_DEPTH | FTW_PHYS) == 0;
+}
+
 /* The guard. It is in a session of its own: what a terminal sends to end the program does not end
  * it as well. */
 static _Noreturn void guard_main(const char *path, int end)
 {
-    enum { DESCRIPTORS = 16 };
     char byte;
     ssize_t got;
     (void)setsid(); /* fails only for the leader of a group, which a new process is not */
@@ -68,7 +75,7 @@ static _Noreturn void guard_main(const char *path, int end)
     do {
         got = read(end, &byte, sizeof byte);
     } while (got < 0 && errno == EINTR);
-    _exit(nftw(path, remove_entry, DESCRIPTORS, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1);
+    _exit(remove_tree(path) ? 0 : 1);
 }
 
 void folder_make(struct folder *folder)
@@ -105,6 +112,37 @@ void folder_remove(struct folder *folder)
     if (waitpid(folder->guard, &status, 0) != folder->guard || status != 0) {
         console_fail("cannot remove the folder %s", folder->path);
     }
+}
+
+void folder_empty(const char *path)
+{
+    if ((access(path, F_OK) == 0 && !remove_tree(path)) || mkdir(path, 0700) != 0) {
+        console_fail("cannot empty the folder %s: %s", path, strerror(errno));
+    }
+}
+
+uint64_t folder_bytes(const char *path)
+{
+    enum { BLOCK_BYTES = 512 }; /* of st_blocks, whatever the file system */
+    char *const roots[] = {(char *)(uintptr_t)path, NULL}; /* it is only read */
+    uint64_t bytes = 0;
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    const FTSENT *entry = NULL;
+    while (walk != NULL && (entry = fts_read(walk)) != NULL) {
+        if (entry->fts_info == FTS_F) {
+            bytes += (uint64_t)entry->fts_statp->st_blocks * BLOCK_BYTES;
+        }
+    }
+    if (walk == NULL || errno != 0) {
+        console_fail("cannot read the folder %s: %s", path, strerror(errno));
+    }
+    (void)fts_close(walk); /* it was only read */
+    return bytes;
+}
+
+bool folder_is_on_disk(void)
+{
+    return !is_in_memory(parent());
 }
 
 const char *folder_file_system(void)

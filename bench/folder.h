@@ -11,6 +11,8 @@
 #define BENCH_FOLDER_H
 
 #include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct folder {
@@ -24,6 +26,15 @@ void folder_make(struct folder *folder);
 
 /* Removes it with everything in it. Gives up on failure. */
 void folder_remove(struct folder *folder);
+
+/* Removes a folder within one, with everything in it, and makes it anew. Gives up on failure. */
+void folder_empty(const char *path);
+
+/* The bytes that the files in a folder take on the disk. Gives up on failure. */
+uint64_t folder_bytes(const char *path);
+
+/* Whether a folder would be on a disk: what is in memory alone tells nothing of durability. */
+bool folder_is_on_disk(void);
 
 /* The kind of file system that a folder would be in, "ext4". Static. */
 const char *folder_file_system(void);

@@ -33,6 +33,21 @@ enum operation_id {
     OPERATION_SNAPSHOT_WRITERS,
     OPERATION_SNAPSHOT_PAUSE,
     OPERATION_SNAPSHOT_MEMORY,
+    OPERATION_DISK_LOAD, /* from here on: stores on disk, those that are compared first */
+    OPERATION_DISK_GET_HIT,
+    OPERATION_DISK_GET_MISS,
+    OPERATION_DISK_GET_MANY,
+    OPERATION_DISK_OVERWRITE,
+    OPERATION_DISK_ALWAYS,
+    OPERATION_DISK_ALWAYS_16_THREADS,
+    OPERATION_DISK_ALWAYS_BATCH,
+    OPERATION_DISK_RATE, /* from here on each figure is of one store, or of the disk */
+    OPERATION_DISK_REOPEN,
+    OPERATION_DISK_REOPEN_KILLED,
+    OPERATION_DISK_RECORD,
+    OPERATION_DISK_OVERWRITTEN,
+    OPERATION_DISK_INDEX,
+    OPERATION_DISK_LATENCY,
     OPERATION_COUNT,
 };
 
@@ -40,8 +55,8 @@ enum operation_id {
 enum figure_form {
     FORM_TIME_TO_PEER,       /* tarn's time / the better peer's: small is good */
     FORM_THROUGHPUT_TO_PEER, /* tarn's throughput / the better peer's: large is good */
-    FORM_TIME_TO_OWN,        /* tarn's time / tarn's time of what it is compared with */
-    FORM_THROUGHPUT_TO_OWN,  /* tarn's throughput / that of what it is compared with */
+    FORM_TIME_TO_OWN,        /* tarn's time / that of its base, which it is compared with */
+    FORM_THROUGHPUT_TO_OWN,  /* tarn's throughput / that of its base */
     FORM_ABSOLUTE,           /* in the operation's unit: small is good */
 };
 

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "console.h"
+#include "samples.h"
 #include "subject.h"
 #include "workload.h"
 
@@ -28,12 +29,6 @@ struct stretch {
     const uint32_t *order; /* NULL: nothing at all, for calibration */
     uint64_t control;
 };
-
-static uint32_t difference(uint64_t begin_ns, uint64_t end_ns)
-{
-    const uint64_t ns = end_ns > begin_ns ? end_ns - begin_ns : 0;
-    return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
-}
 
 static void insert(struct stretch *stretch, uint64_t index)
 {
@@ -76,24 +71,9 @@ static void measure(struct stretch *stretch, struct samples *samples)
         work(stretch, i);
         const uint64_t wall_end_ns = clock_wall_ns();
         const uint64_t cpu_end_ns = clock_thread_cpu_ns();
-        samples->wall_ns[i] = difference(wall_begin_ns, wall_end_ns);
-        samples->cpu_ns[i] = difference(cpu_begin_ns, cpu_end_ns);
+        samples->wall_ns[i] = samples_difference(wall_begin_ns, wall_end_ns);
+        samples->cpu_ns[i] = samples_difference(cpu_begin_ns, cpu_end_ns);
     }
-}
-
-static int compare_numbers(const void *left, const void *right)
-{
-    const uint32_t a = *(const uint32_t *)left;
-    const uint32_t b = *(const uint32_t *)right;
-    return (a > b) - (a < b);
-}
-
-/* The number that the share of the others is not above; sorts. */
-static uint32_t percentile(uint32_t *numbers, size_t count, double share)
-{
-    qsort(numbers, count, sizeof numbers[0], compare_numbers);
-    const size_t place = (size_t)(share * (double)count);
-    return numbers[place < count ? place : count - 1];
 }
 
 static void samples_init(struct samples *samples, size_t count)
@@ -124,8 +104,8 @@ static struct clock_cost calibrate(void)
     struct samples samples;
     samples_init(&samples, CALIBRATION_COUNT);
     measure(&nothing, &samples);
-    const struct clock_cost cost = {percentile(samples.wall_ns, samples.count, 0.5),
-                                    percentile(samples.cpu_ns, samples.count, 0.5)};
+    const struct clock_cost cost = {samples_percentile(samples.wall_ns, samples.count, 0.5),
+                                    samples_percentile(samples.cpu_ns, samples.count, 0.5)};
     samples_release(&samples);
     return cost;
 }
@@ -172,11 +152,11 @@ static void add_round(struct figure *figures, struct samples *samples, struct cl
     }
     const double share = 0.9999;
     series_add(&figures[RESULT_WALL].result,
-               microseconds(percentile(samples->wall_ns, count, share), cost.wall_ns));
+               microseconds(samples_percentile(samples->wall_ns, count, share), cost.wall_ns));
     series_add(&figures[RESULT_WALL_MEDIAN].result,
                microseconds(samples->wall_ns[count / 2], cost.wall_ns));
     series_add(&figures[RESULT_CPU].result,
-               microseconds(percentile(samples->cpu_ns, count, 1), cost.cpu_ns));
+               microseconds(samples_percentile(samples->cpu_ns, count, 1), cost.cpu_ns));
     series_add(&figures[RESULT_CPU_OVER].result, (double)over);
 }
 

@@ -11,12 +11,17 @@
  *   memory, memory_child bytes per key, in processes of their own
  *   snapshots            saving and loading, and what it costs those who write meanwhile
  *   snapshot_*           the store and the thread that writes; folder: where that store lives
+ *   disk                 tarn on disk and its peers there
+ *   disk_*               those peers side by side; the process that is killed; the disk's own rate
+ *   samples              the long ones of many short times
  *   figure, report*      what was measured, as a table and as JSON
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "comparison.h"
+#include "disk.h"
+#include "disk_child.h"
 #include "figure.h"
 #include "growth.h"
 #include "machine.h"
@@ -31,6 +36,9 @@ int main(int argument_count, char **arguments)
     if (argument_count > 1 && strcmp(arguments[1], MEMORY_SUBCOMMAND) == 0) {
         return memory_child(argument_count - 2, arguments + 2);
     }
+    if (argument_count > 1 && strcmp(arguments[1], DISK_SUBCOMMAND) == 0) {
+        return disk_child(argument_count - 2, arguments + 2);
+    }
     struct plan plan;
     struct machine machine;
     struct figure_list list = {.figures = NULL};
@@ -42,6 +50,7 @@ int main(int argument_count, char **arguments)
     growth_run(&plan, &list);
     memory_run(&plan, &list);
     snapshots_run(&plan, &list);
+    disk_run(&plan, &list);
     report_print(&plan, &machine, &list);
     if (plan.json_path != NULL) {
         report_write_json(plan.json_path, &plan, &machine, &list);

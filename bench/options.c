@@ -17,6 +17,8 @@ enum {
     KEYS_MAX = 100000000,
     ROUNDS_DEFAULT = 5,
     QUICK_ROUNDS = 3,
+    DISK_ROUNDS_MAX = 3,
+    QUICK_DISK_ROUNDS = 1,
     QUICK_KEYS = 100000,
 };
 
@@ -115,6 +117,8 @@ static void complete(struct plan *plan, bool quick)
     if (plan->rounds == 0) {
         plan->rounds = quick ? QUICK_ROUNDS : ROUNDS_DEFAULT;
     }
+    const size_t disk_rounds = quick ? QUICK_DISK_ROUNDS : DISK_ROUNDS_MAX;
+    plan->disk_rounds = plan->rounds < disk_rounds ? plan->rounds : disk_rounds;
     if (plan->size_count == 0) {
         add_size(plan, QUICK_KEYS);
         if (!quick) {

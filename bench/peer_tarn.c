@@ -1,5 +1,6 @@
 /*
- * tarn behind the benchmark's interface: one store in memory with one namespace, default options.
+ * tarn behind the benchmark's interface: one store with one namespace, in memory or in a log in a
+ * folder, otherwise with default options.
  */
 #include "peer.h"
 
@@ -52,16 +53,31 @@ static void store_close(void *context)
     free(store);
 }
 
-static void *store_open(size_t keys_expected)
+/* The namespace that is there, with the sync mode that it is to have, or a new one. */
+static tarn_status open_namespace(struct store *store, const struct peer_setup *setup)
 {
-    (void)keys_expected; /* tarn takes no hint: it grows */
+    const struct tarn_slice name = tarn_slice_of("bench", 5);
+    const struct tarn_namespace_options options = {
+        .size = sizeof options,
+        .engine = setup->folder == NULL ? TARN_ENGINE_MEMORY : TARN_ENGINE_LOG,
+        .sync = setup->durable ? TARN_SYNC_ALWAYS : TARN_SYNC_NONE,
+    };
+    const tarn_status status = tarn_namespace_open(store->tarn, name, &store->ns);
+    if (status == TARN_NAMESPACE_NOT_FOUND) {
+        return tarn_namespace_create(store->tarn, name, &options, &store->ns);
+    }
+    return status;
+}
+
+/* Takes no hint of the number of keys: it grows. */
+static void *store_open(const struct peer_setup *setup)
+{
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL) {
         return NULL;
     }
-    if (status_of(tarn_open(NULL, NULL, &store->tarn)) != PEER_OK ||
-        status_of(tarn_namespace_create(store->tarn, tarn_slice_of("bench", 5), NULL,
-                                        &store->ns)) != PEER_OK) {
+    if (status_of(tarn_open(setup->folder, NULL, &store->tarn)) != PEER_OK ||
+        status_of(open_namespace(store, setup)) != PEER_OK) {
         store_close(store);
         return NULL;
     }
@@ -153,14 +169,28 @@ static enum peer_status set_many(void *context, const peer_key *keys,
         tarn_batch_commit(session->ns, session->batch, TARN_ALL_OR_NOTHING, NULL, NULL, NULL));
 }
 
+static bool read_stats(const struct store *store, struct tarn_stats *stats)
+{
+    *stats = (struct tarn_stats){.size = sizeof *stats};
+    return status_of(tarn_namespace_stats(store->ns, stats, NULL, 0)) == PEER_OK;
+}
+
 static uint64_t memory_bytes(void *context)
 {
-    struct store *store = context;
-    struct tarn_stats stats = {.size = sizeof stats};
-    if (status_of(tarn_namespace_stats(store->ns, &stats, NULL, 0)) != PEER_OK) {
-        return UINT64_MAX;
-    }
-    return stats.memory_bytes;
+    struct tarn_stats stats;
+    return read_stats(context, &stats) ? stats.memory_bytes : UINT64_MAX;
+}
+
+static uint64_t index_bytes(void *context)
+{
+    struct tarn_stats stats;
+    return read_stats(context, &stats) ? stats.index_bytes : UINT64_MAX;
+}
+
+static uint64_t log_bytes(void *context)
+{
+    struct tarn_stats stats;
+    return read_stats(context, &stats) ? stats.log_bytes : UINT64_MAX;
 }
 
 static enum peer_status add_namespaces(void *context, size_t count)
@@ -183,6 +213,7 @@ static enum peer_status add_namespaces(void *context, size_t count)
 const struct peer peer_tarn = {
     .name = "tarn",
     .version = tarn_version,
+    .settings = "log engine, sync none; durable: sync always",
     .open = store_open,
     .close = store_close,
     .session_open = session_open,
@@ -190,8 +221,10 @@ const struct peer peer_tarn = {
     .get = get,
     .set = set,
     .remove = remove_key,
-    .get_many = get_many,
     .set_many = set_many,
+    .get_many = get_many,
     .memory_bytes = memory_bytes,
     .add_namespaces = add_namespaces,
+    .index_bytes = index_bytes,
+    .log_bytes = log_bytes,
 };

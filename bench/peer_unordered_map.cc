@@ -50,14 +50,14 @@ const char *Version()
     return "libstdc++ " __VERSION__;
 }
 
-void *Open(size_t keys_expected)
+void *Open(const struct peer_setup *setup)
 {
     Store *store = nullptr;
     try {
         store = new Store;
         for (Shard &shard : store->shards) {
             /* Keys do not spread evenly: a sixteenth more keeps every shard from rehashing. */
-            shard.map.reserve((keys_expected + keys_expected / 16) / kShards + 64);
+            shard.map.reserve((setup->keys_expected + setup->keys_expected / 16) / kShards + 64);
         }
     } catch (const std::exception &) {
         delete store;
@@ -129,6 +129,6 @@ try {
 } // namespace
 
 extern "C" const struct peer peer_unordered_map = {
-    "unordered_map", Version, Open,    Close,   SessionOpen, SessionClose, Get, Set,
-    Remove,          nullptr, nullptr, nullptr, nullptr,
+    "unordered_map", Version, nullptr, Open,    Close,   SessionOpen, SessionClose, Get, Set,
+    Remove,          nullptr, nullptr, nullptr, nullptr, nullptr,     nullptr,
 };

@@ -16,9 +16,10 @@ struct plan {
     uint32_t sizes[PLAN_SIZES_MAX]; /* in keys */
     size_t size_count;
     size_t rounds;
+    size_t disk_rounds;
     bool selected[OPERATION_COUNT];
     uint32_t growth_keys;
-    uint32_t memory_keys;  /* snapshots are of as many */
+    uint32_t memory_keys;  /* snapshots and stores on disk have as many */
     const char *json_path; /* NULL: no JSON */
 };
 

@@ -8,70 +8,17 @@
 
 #include "console.h"
 #include "peer.h"
+#include "report_disk.h"
+#include "report_text.h"
 
 enum { CELL_WIDTH = 16 };
 
-static const char *verdict_text(enum figure_verdict verdict)
-{
-    switch (verdict) {
-    case VERDICT_OK:
-        return "ok";
-    case VERDICT_SHORT:
-        return "short";
-    case VERDICT_NONE:
-        break;
-    }
-    return "";
-}
-
-/* "1,000,000" */
-static const char *grouped(uint32_t number, char text[16])
-{
-    char digits[16];
-    const int length = snprintf(digits, sizeof digits, "%u", number);
-    size_t used = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) {
-            text[used++] = ',';
-        }
-        text[used++] = digits[i];
-    }
-    text[used] = '\0';
-    return text;
-}
-
-/* Median, and in brackets least and most, of a series; nothing if it is empty. */
-static void print_cell(const struct series *series, int decimals, int width)
-{
-    char text[64] = "";
-    if (series->count == 1) {
-        (void)snprintf(text, sizeof text, "%.*f", decimals, series_median(series));
-    } else if (series->count > 1) {
-        (void)snprintf(text, sizeof text, "%.*f [%.*f %.*f]", decimals, series_median(series),
-                       decimals, series_least(series), decimals, series_most(series));
-    }
-    printf(" %*s", width, text);
-}
-
-/* Ends the line of a figure. */
-static void print_goal(const struct figure *figure)
-{
-    if (figure->has_goal) {
-        char text[24];
-        (void)snprintf(
-            text, sizeof text, "%s %g",
-            operation_more_is_better(figure->operation) ? ">=" : "<=", figure->operation->goal);
-        printf("  %-8s %s", text, verdict_text(figure_verdict(figure)));
-    }
-    printf("\n");
-}
-
 static void print_compared_head(const struct figure *figure)
 {
-    char keys[16];
+    char keys[REPORT_GROUPED_SIZE];
     printf("\n%s keys of %d bytes, values of %zu bytes. Nanoseconds per operation: "
            "median [least most] of the rounds.\n\n",
-           grouped(figure->keys, keys), WORKLOAD_KEY_BYTES, figure->value_bytes);
+           report_grouped(figure->keys, keys), WORKLOAD_KEY_BYTES, figure->value_bytes);
     printf("%-28s %*s %*s %*s %*s %*s  %s\n", "operation", CELL_WIDTH, peer_tarn.name, CELL_WIDTH,
            peer_tkrzw.name, CELL_WIDTH, peer_unordered_map.name, CELL_WIDTH, "tarn, base",
            CELL_WIDTH + 1, "ratio", "goal");
@@ -79,12 +26,14 @@ static void print_compared_head(const struct figure *figure)
 
 static void print_compared(const struct figure *figure)
 {
+    static const enum subject_id columns[] = {SUBJECT_TARN, SUBJECT_TKRZW, SUBJECT_UNORDERED_MAP,
+                                              SUBJECT_OWN};
     printf("%-28s", figure->operation->title);
-    for (size_t i = 0; i < SUBJECT_COUNT; i++) {
-        print_cell(&figure->times[i], 0, CELL_WIDTH);
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        report_print_cell(&figure->times[columns[i]], 0, CELL_WIDTH);
     }
-    print_cell(&figure->result, 2, CELL_WIDTH + 1);
-    print_goal(figure);
+    report_print_cell(&figure->result, 2, CELL_WIDTH + 1);
+    report_print_goal(figure);
 }
 
 /* A time in seconds is a small number, a size a large one. */
@@ -93,17 +42,63 @@ static int decimals_of(const char *unit)
     if (strcmp(unit, "s") == 0 || strcmp(unit, "ms") == 0) {
         return 3;
     }
-    return strcmp(unit, "ratio") == 0 ? 2 : 1;
+    if (strcmp(unit, "1/s") == 0) {
+        return 0;
+    }
+    return strcmp(unit, "ratio") == 0 || strcmp(unit, "times") == 0 ? 2 : 1;
+}
+
+/* The parts of the report. A part with several numbers of keys has a table for each. */
+enum section {
+    SECTION_COMPARED,
+    SECTION_MEMORY,
+    SECTION_SNAPSHOTS,
+    SECTION_DISK_COMPARED,
+    SECTION_DISK,
+    SECTION_COUNT,
+};
+
+static enum section section_of(const struct figure *figure)
+{
+    const enum operation_id id = figure->operation->id;
+    if (id < OPERATION_COMPARED_COUNT) {
+        return SECTION_COMPARED;
+    }
+    if (id < OPERATION_SNAPSHOT_SAVE) {
+        return SECTION_MEMORY;
+    }
+    if (id < OPERATION_DISK_LOAD) {
+        return SECTION_SNAPSHOTS;
+    }
+    return id < OPERATION_DISK_RATE ? SECTION_DISK_COMPARED : SECTION_DISK;
+}
+
+static bool has_tables(enum section section)
+{
+    return section == SECTION_COMPARED || section == SECTION_DISK_COMPARED;
+}
+
+static bool is_durable(const struct figure *figure)
+{
+    return figure->operation->id >= OPERATION_DISK_ALWAYS;
+}
+
+/* Whether a table ends between two figures of one section. */
+static bool is_apart(const struct figure *figure, const struct figure *before)
+{
+    return figure->keys != before->keys || is_durable(figure) != is_durable(before);
 }
 
 /* The heads of the figures that no other store is compared with. */
-static void print_own_head(const struct figure *figure, const struct machine *machine)
+static void print_own_head(enum section section, const struct figure *figure,
+                           const struct machine *machine)
 {
     char title[64] = "growth, memory";
-    char keys[16];
-    if (figure->operation->id >= OPERATION_SNAPSHOT_SAVE) {
-        (void)snprintf(title, sizeof title, "snapshots of %s keys, on %s",
-                       grouped(figure->keys, keys), machine->file_system);
+    char keys[REPORT_GROUPED_SIZE];
+    if (section != SECTION_MEMORY) {
+        (void)snprintf(title, sizeof title, "%s of %s keys, on %s",
+                       section == SECTION_SNAPSHOTS ? "snapshots" : "stores on disk",
+                       report_grouped(figure->keys, keys), machine->file_system);
     }
     printf("\n%-60s %24s\n", title, "median [least most]");
 }
@@ -117,14 +112,14 @@ static void print_own(const struct figure *figure)
     (void)snprintf(title, sizeof title, "%s%s%s", figure->operation->title,
                    figure->detail[0] == '\0' ? "" : ": ", figure->detail);
     printf("%-60s", title);
-    print_cell(&figure->result, decimals_of(figure->unit), 24);
+    report_print_cell(&figure->result, decimals_of(figure->unit), 24);
     printf(" %-7s", figure->unit);
-    print_goal(figure);
+    report_print_goal(figure);
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         if (figure->times[ids[i]].count > 0) {
             (void)snprintf(title, sizeof title, "%s: %s", figure->operation->title, names[i]);
             printf("%-60s", title);
-            print_cell(&figure->times[ids[i]], 1, 24);
+            report_print_cell(&figure->times[ids[i]], 1, 24);
             printf(" ns\n");
         }
     }
@@ -132,8 +127,8 @@ static void print_own(const struct figure *figure)
 
 static void print_explanation(void)
 {
-    char goal_keys[16];
-    char growth_keys[16];
+    char goal_keys[REPORT_GROUPED_SIZE];
+    char growth_keys[REPORT_GROUPED_SIZE];
     printf(
         "\nratio: tarn's time / the better peer's where small is good (goal <=), its throughput / "
         "the peer's or its\n"
@@ -142,7 +137,7 @@ static void print_explanation(void)
         "what tarn is compared with there: one thread, or single sets. Goals are for %s keys, "
         "those of\n"
         "growth for %s.\n",
-        grouped(GOAL_KEYS, goal_keys), grouped(GROWTH_KEYS, growth_keys));
+        report_grouped(GOAL_KEYS, goal_keys), report_grouped(GROWTH_KEYS, growth_keys));
 }
 
 static void print_machine(const struct plan *plan, const struct machine *machine)
@@ -170,35 +165,57 @@ static void print_own_explanation(const struct plan *plan)
     }
 }
 
+static void print_head(enum section section, const struct figure *figure,
+                       const struct machine *machine)
+{
+    switch (section) {
+    case SECTION_COMPARED:
+        print_compared_head(figure);
+        break;
+    case SECTION_DISK_COMPARED:
+        report_disk_print_head(figure, machine);
+        break;
+    default:
+        print_own_head(section, figure, machine);
+        break;
+    }
+}
+
+static void print_figure(enum section section, const struct figure *figure)
+{
+    switch (section) {
+    case SECTION_COMPARED:
+        print_compared(figure);
+        break;
+    case SECTION_DISK_COMPARED:
+        report_disk_print(figure);
+        break;
+    default:
+        print_own(figure);
+        break;
+    }
+}
+
 void report_print(const struct plan *plan, const struct machine *machine,
                   const struct figure_list *list)
 {
-    uint32_t keys = 0;                                    /* of the table that is being printed */
-    enum operation_id section = OPERATION_COMPARED_COUNT; /* the first that has no head yet */
-    bool compared = false;
+    bool printed[SECTION_COUNT] = {false};
     console_progress_end();
     print_machine(plan, machine);
     for (size_t i = 0; i < list->count; i++) {
         const struct figure *figure = &list->figures[i];
-        if (figure->operation->id >= OPERATION_COMPARED_COUNT) {
-            if (figure->operation->id >= section) {
-                print_own_head(figure, machine);
-                section = figure->operation->id >= OPERATION_SNAPSHOT_SAVE
-                              ? OPERATION_COUNT
-                              : OPERATION_SNAPSHOT_SAVE;
-            }
-            print_own(figure);
-            continue;
+        const enum section section = section_of(figure);
+        if (!printed[section] || (has_tables(section) && is_apart(figure, figure - 1))) {
+            print_head(section, figure, machine);
         }
-        if (!compared || figure->keys != keys) {
-            print_compared_head(figure);
-        }
-        compared = true;
-        keys = figure->keys;
-        print_compared(figure);
+        printed[section] = true;
+        print_figure(section, figure);
     }
     print_own_explanation(plan);
-    if (compared) {
+    if (printed[SECTION_DISK_COMPARED] || printed[SECTION_DISK]) {
+        report_disk_print_explanation();
+    }
+    if (printed[SECTION_COMPARED]) {
         print_explanation();
     }
 }

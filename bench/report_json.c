@@ -3,18 +3,32 @@
  *
  *   machine    cpu_model, kernel, huge_pages, file_system, cores, memory_gib, load_average
  *   versions   tarn, tkrzw, unordered_map, compiler
+ *   disk       for each store on disk that was measured: version, settings
  *   parameters rounds, sizes, key_bytes, value_bytes, growth_keys, memory_keys
  *   figures    an array; each with operation, detail, keys, value_bytes, unit, result, and where
- *              there are such: goal, at_least, judged, reached; tarn, tkrzw, unordered_map and
- *              tarn_base in nanoseconds per operation
+ *              there are such: goal, at_least, judged, reached; tarn, its peers and tarn_base in
+ *              nanoseconds per operation
  *
  * result and the times are objects of min, median, max and rounds.
  */
 #include <stdio.h>
 
 #include "console.h"
+#include "disk_peers.h"
 #include "peer.h"
 #include "report.h"
+
+static const char *const subject_names[SUBJECT_COUNT] = {
+    [SUBJECT_TARN] = "tarn",
+    [SUBJECT_TKRZW] = "tkrzw",
+    [SUBJECT_UNORDERED_MAP] = "unordered_map",
+    [SUBJECT_HASHDBM] = "hashdbm",
+    [SUBJECT_LMDB] = "lmdb",
+    [SUBJECT_LEVELDB] = "leveldb",
+    [SUBJECT_ROCKSDB] = "rocksdb",
+    [SUBJECT_SQLITE] = "sqlite",
+    [SUBJECT_OWN] = "tarn_base",
+};
 
 static void write_string(FILE *file, const char *name, const char *text, const char *end)
 {
@@ -43,12 +57,6 @@ static void write_series(FILE *file, const char *name, const struct series *seri
 
 static void write_figure(FILE *file, const struct figure *figure)
 {
-    static const char *const subject_names[SUBJECT_COUNT] = {
-        [SUBJECT_TARN] = "tarn",
-        [SUBJECT_TKRZW] = "tkrzw",
-        [SUBJECT_UNORDERED_MAP] = "unordered_map",
-        [SUBJECT_OWN] = "tarn_base",
-    };
     fprintf(file, "    {");
     write_string(file, "operation", figure->operation->name, ", ");
     write_string(file, "detail", figure->detail, ", ");
@@ -82,7 +90,15 @@ static void write_head(FILE *file, const struct plan *plan, const struct machine
     write_string(file, "tarn", peer_tarn.version(), ", ");
     write_string(file, "tkrzw", peer_tkrzw.version(), ", ");
     write_string(file, "unordered_map", peer_unordered_map.version(), ", ");
-    write_string(file, "compiler", machine_compiler(), "},\n");
+    write_string(file, "compiler", machine_compiler(), "},\n  \"disk\": {");
+    for (enum subject_id i = 0, told = 0; i < SUBJECT_COUNT; i++) {
+        if (disk_peer(i) != NULL) {
+            fprintf(file, "%s\"%s\": {", told++ == 0 ? "" : ",\n    ", subject_names[i]);
+            write_string(file, "version", disk_peer(i)->version(), ", ");
+            write_string(file, "settings", disk_peer(i)->settings, "}");
+        }
+    }
+    fprintf(file, "},\n");
     fprintf(file, "  \"parameters\": {\"rounds\": %zu, \"sizes\": [", plan->rounds);
     for (size_t i = 0; i < plan->size_count; i++) {
         fprintf(file, "%s%u", i == 0 ? "" : ", ", plan->sizes[i]);

@@ -9,13 +9,21 @@
 
 void subject_open(struct subject *subject, const struct peer *peer, size_t keys_expected)
 {
+    const struct peer_setup setup = {.keys_expected = keys_expected};
+    subject_open_as(subject, peer, &setup, SUBJECT_THREADS);
+}
+
+void subject_open_as(struct subject *subject, const struct peer *peer,
+                     const struct peer_setup *setup, size_t sessions)
+{
     subject_close(subject);
     subject->peer = peer;
-    subject->store = peer->open(keys_expected);
+    subject->store = peer->open(setup);
     if (subject->store == NULL) {
-        console_fail("%s: cannot open a store for %zu keys", peer->name, keys_expected);
+        console_fail("%s: cannot open a store for %zu keys", peer->name, setup->keys_expected);
     }
-    for (size_t i = 0; i < SUBJECT_THREADS; i++) {
+    subject->session_count = sessions;
+    for (size_t i = 0; i < sessions; i++) {
         subject->sessions[i] = peer->session_open(subject->store);
         if (subject->sessions[i] == NULL) {
             console_fail("%s: cannot open a session", peer->name);
@@ -28,7 +36,7 @@ void subject_close(struct subject *subject)
     if (subject->store == NULL) {
         return;
     }
-    for (size_t i = 0; i < SUBJECT_THREADS; i++) {
+    for (size_t i = 0; i < subject->session_count; i++) {
         subject->peer->session_close(subject->sessions[i]);
         subject->sessions[i] = NULL;
     }

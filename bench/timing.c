@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "console.h"
 
-enum { THREADS_MAX = 8 };
+enum { THREADS_MAX = 16 };
 
 double timing_run(loop_body *body, const struct loop *loop)
 {
