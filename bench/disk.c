@@ -115,6 +115,11 @@ static bool wants(const struct run *run, enum operation_id first, enum operation
     return any;
 }
 
+static bool takes_part(const struct run *run, enum subject_id subject)
+{
+    return run->field.subjects[subject].peer != NULL;
+}
+
 static void tell(const struct run *run, const char *what, size_t round)
 {
     console_progress("%u keys on disk: %s, round %zu of %zu", run->field.keys, what, round + 1,
@@ -154,7 +159,7 @@ static void measure_round(struct run *run, const struct work *work, struct figur
 {
     disk_field_shuffle(&run->field);
     for (enum subject_id i = 0; i < SUBJECT_COUNT; i++) {
-        if (disk_peer(i) != NULL && (i == SUBJECT_TARN || !work->alone)) {
+        if (takes_part(run, i) && (i == SUBJECT_TARN || !work->alone)) {
             series_add(&figure->times[i], perform(run, work, work->body, i));
         }
     }
@@ -208,7 +213,7 @@ static void measure_sizes(struct run *run)
     record(run, RESULT_INDEX, SUBJECT_TARN, (double)index_bytes / keys);
     record(run, RESULT_RECORD_LOG, SUBJECT_TARN, ((double)log_bytes - useful_bytes(run)) / keys);
     for (enum subject_id i = 0; i < SUBJECT_COUNT; i++) {
-        if (disk_peer(i) != NULL) {
+        if (takes_part(run, i)) {
             record(run, RESULT_RECORD_FILES, i,
                    ((double)disk_field_bytes(&run->field, i) - useful_bytes(run)) / keys);
         }
@@ -222,7 +227,7 @@ static void measure_overwritten(struct run *run)
         tell(run, "overwriting", run->overwrites);
         disk_field_shuffle(&run->field);
         for (enum subject_id i = 0; i < SUBJECT_COUNT; i++) {
-            if (disk_peer(i) != NULL) {
+            if (takes_part(run, i)) {
                 const struct loop loop = disk_field_loop(&run->field, i, 0, run->field.keys);
                 loop_set(&loop);
             }
@@ -230,7 +235,7 @@ static void measure_overwritten(struct run *run)
     }
     disk_field_settle(&run->field);
     for (enum subject_id i = 0; i < SUBJECT_COUNT; i++) {
-        if (disk_peer(i) != NULL) {
+        if (takes_part(run, i)) {
             record(run, RESULT_OVERWRITTEN, i,
                    (double)disk_field_bytes(&run->field, i) / useful_bytes(run));
         }
@@ -276,7 +281,7 @@ static void measure_reopening(struct run *run)
         tell(run, "reopening after a close", round);
         disk_field_shuffle(&run->field);
         for (enum subject_id i = 0; i < SUBJECT_COUNT; i++) {
-            if (disk_peer(i) != NULL) {
+            if (takes_part(run, i)) {
                 record(run, RESULT_REOPEN, i, reopen(run, i));
             }
         }
@@ -287,7 +292,13 @@ static void run_not_durable(struct run *run)
 {
     const bool *selected = run->plan->selected;
     const uint32_t keys = run->plan->memory_keys;
+    const bool alone = !wants(run, OPERATION_DISK_LOAD, OPERATION_DISK_GET_MISS) &&
+                       !selected[OPERATION_DISK_OVERWRITE] &&
+                       !wants(run, OPERATION_DISK_REOPEN, OPERATION_DISK_OVERWRITTEN);
     disk_field_init(&run->field, run->folder.path, "not-durable", false, keys, 1, keys);
+    for (enum subject_id i = SUBJECT_TARN + 1; alone && i < SUBJECT_COUNT; i++) {
+        run->field.subjects[i].peer = NULL;
+    }
     if (!selected[OPERATION_DISK_LOAD]) {
         disk_field_load(&run->field);
     }
@@ -372,7 +383,7 @@ static void run_killed(struct run *run)
         tell(run, "reopening after SIGKILL", round);
         disk_field_shuffle(&run->field);
         for (enum subject_id i = 0; i < SUBJECT_COUNT; i++) {
-            if (disk_peer(i) != NULL && (i == SUBJECT_TARN || round == 0)) {
+            if (takes_part(run, i) && (i == SUBJECT_TARN || round == 0)) {
                 disk_field_abandon(&run->field, i);
                 record(run, RESULT_REOPEN_KILLED, i, reopen(run, i));
                 check_killed(run, i);

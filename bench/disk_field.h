@@ -19,7 +19,8 @@ struct disk_field {
     size_t order_count; /* operations of one thread, at most */
     uint32_t *orders[SUBJECT_SESSIONS_MAX];
     uint64_t version;                       /* grows with each round */
-    struct subject subjects[SUBJECT_COUNT]; /* peer is NULL where disk_peer() is */
+    struct subject subjects[SUBJECT_COUNT]; /* peer is NULL where disk_peer() is,
+                                               or it is set to NULL for one that is left out */
 };
 
 /* The stores are in folders that are made in the one named `name` in `parent`; none is open yet.

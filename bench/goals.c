@@ -94,3 +94,9 @@ const struct operation *operation_find(const char *name)
     }
     return NULL;
 }
+
+bool operation_begins_with(const struct operation *operation, const char *words)
+{
+    const size_t length = strlen(words);
+    return strncmp(operation->name, words, length) == 0 && operation->name[length] == '_';
+}

@@ -82,4 +82,7 @@ bool operation_more_is_better(const struct operation *operation);
 /* NULL if there is none of this name. */
 const struct operation *operation_find(const char *name);
 
+/* Whether its name begins with these words: "disk" with "disk_load". */
+bool operation_begins_with(const struct operation *operation, const char *words);
+
 #endif

@@ -31,8 +31,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_GET] = "SELECT value FROM records WHERE key = ?1",
-    [STATEMENT_SET] = "INSERT INTO records VALUES (?1, ?2) "
-                      "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    [STATEMENT_SET] = ("INSERT INTO records VALUES (?1, ?2) "
+                       "ON CONFLICT (key) DO UPDATE SET value = excluded.value"),
     [STATEMENT_REMOVE] = "DELETE FROM records WHERE key = ?1",
 };
 

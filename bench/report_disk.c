@@ -11,13 +11,14 @@
 
 enum { TITLE_WIDTH = 28, CELL_WIDTH = 9 };
 
-void report_disk_print_peers(void)
+/* What the stores are, by version and settings. */
+static void print_peers(void)
 {
-    printf("on disk:\n");
+    printf("\nThe stores on disk, and what is set in them beside the defaults:\n");
     for (enum subject_id i = 0; i < SUBJECT_COUNT; i++) {
         const struct peer *peer = disk_peer(i);
         if (peer != NULL) {
-            printf("  %-7s %-7s %s\n", peer->name, peer->version(), peer->settings);
+            printf("  %-8s %-7s %s\n", peer->name, peer->version(), peer->settings);
         }
     }
 }
@@ -26,10 +27,11 @@ void report_disk_print_head(const struct figure *figure, const struct machine *m
 {
     char keys[REPORT_GROUPED_SIZE];
     const bool durable = figure->operation->id >= OPERATION_DISK_ALWAYS;
-    printf("\nOn disk (%s), %s: %s keys of %d bytes, values of %zu bytes. Microseconds: medians of "
-           "the rounds.\n\n",
+    printf("\nOn disk (%s), %s: %s keys of %d bytes, values of %zu bytes. Microseconds: medians; "
+           "rounds: %zu.\n\n",
            machine->file_system, durable ? "durable when it returns" : "not durable",
-           report_grouped(figure->keys, keys), WORKLOAD_KEY_BYTES, figure->value_bytes);
+           report_grouped(figure->keys, keys), WORKLOAD_KEY_BYTES, figure->value_bytes,
+           figure->times[SUBJECT_TARN].count);
     printf("%-*s", TITLE_WIDTH, "operation");
     for (enum subject_id i = 0; i < SUBJECT_OWN; i++) {
         if (disk_peer(i) != NULL) {
@@ -70,6 +72,7 @@ void report_disk_print(const struct figure *figure)
 
 void report_disk_print_explanation(void)
 {
+    print_peers();
     printf("\nOn disk: \"base\" is tarn's own get for get_many, and for what is durable the disk "
            "alone: pwrite() of as\nmany bytes into a preallocated file, and fdatasync(). Before "
            "each turn the work that stores have left to\ntheir threads and to the system is waited "

@@ -7,15 +7,13 @@
 #include "figure.h"
 #include "machine.h"
 
-/* What the stores are, by version and settings. */
-void report_disk_print_peers(void);
-
 /* The head of a table that begins with this figure. */
 void report_disk_print_head(const struct figure *figure, const struct machine *machine);
 
 /* Two lines: the times, and tarn's time / each of the others'. */
 void report_disk_print(const struct figure *figure);
 
+/* With the stores' versions and settings. */
 void report_disk_print_explanation(void);
 
 #endif
