@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "console.h"
 #include "disk_field.h"
+#include "disk_log.h"
 #include "disk_rate.h"
 #include "folder.h"
 #include "samples.h"
@@ -44,8 +45,12 @@ enum result {
     RESULT_RECORD_FILES,
     RESULT_OVERWRITTEN,
     RESULT_INDEX,
+    RESULT_INDEX_LONG,
     RESULT_LATENCY,
     RESULT_LATENCY_LONGEST,
+    RESULT_COMPACT_100,
+    RESULT_COMPACT_1000,
+    RESULT_COMPACT_DISK,
     RESULT_COUNT,
 };
 
@@ -63,9 +68,13 @@ static const struct {
     [RESULT_RECORD_LOG] = {OPERATION_DISK_RECORD, "in its log", true},
     [RESULT_RECORD_FILES] = {OPERATION_DISK_RECORD, "all files", false},
     [RESULT_OVERWRITTEN] = {OPERATION_DISK_OVERWRITTEN, "", true},
-    [RESULT_INDEX] = {OPERATION_DISK_INDEX, "", true},
+    [RESULT_INDEX] = {OPERATION_DISK_INDEX, "keys of 16 bytes", true},
+    [RESULT_INDEX_LONG] = {OPERATION_DISK_INDEX, "keys of 200 bytes", true},
     [RESULT_LATENCY] = {OPERATION_DISK_LATENCY, "99.99 % below", true},
     [RESULT_LATENCY_LONGEST] = {OPERATION_DISK_LATENCY, "longest", false},
+    [RESULT_COMPACT_100] = {OPERATION_DISK_COMPACT_100, "", true},
+    [RESULT_COMPACT_1000] = {OPERATION_DISK_COMPACT_1000, "", true},
+    [RESULT_COMPACT_DISK] = {OPERATION_DISK_COMPACT_1000, "the disk, write and fdatasync", false},
 };
 
 struct run {
@@ -73,7 +82,8 @@ struct run {
     struct figure_list *list;
     size_t rounds;
     struct folder folder;
-    struct disk_field field;                            /* the stores of now */
+    struct disk_field field; /* the stores of now */
+    char log_folder[PATH_MAX + 16];
     size_t overwrites;                                  /* of every key of them */
     struct series numbers[RESULT_COUNT][SUBJECT_COUNT]; /* the disk's are SUBJECT_OWN's */
 };
@@ -395,6 +405,55 @@ static void run_killed(struct run *run)
 }
 
 /* ------------------------------------------------------------------------------------------
+ * The log alone
+ */
+
+/* The folder that the log is made in; nothing is there. */
+static const char *log_folder(struct run *run)
+{
+    folder_empty(run->field.folder);
+    (void)snprintf(run->log_folder, sizeof run->log_folder, "%s/tarn", run->field.folder);
+    return run->log_folder;
+}
+
+/* Of long values a quarter, which is twice as much. */
+static void measure_compaction(struct run *run, enum result result, size_t value_bytes)
+{
+    const uint32_t keys = run->field.keys / (value_bytes > PLAN_VALUE_BYTES ? 4 : 1);
+    if (!run->plan->selected[results[result].operation]) {
+        return;
+    }
+    const char *folder = log_folder(run);
+    disk_field_settle(&run->field);
+    record(run, result, SUBJECT_TARN, disk_log_compact(folder, keys, value_bytes));
+    if (results[result].operation == OPERATION_DISK_COMPACT_1000) {
+        const size_t bytes = 1 << 20;
+        const size_t count = keys * (WORKLOAD_KEY_BYTES + value_bytes) / bytes + 1;
+        disk_field_settle(&run->field);
+        record(run, RESULT_COMPACT_DISK, SUBJECT_OWN,
+               disk_rate_at_once(run->folder.path, bytes, count) / (double)bytes);
+    }
+}
+
+static void run_log(struct run *run)
+{
+    enum { LONG_KEY_BYTES = 200 };
+    const uint32_t keys = run->plan->memory_keys;
+    disk_field_init(&run->field, run->folder.path, "log", false, keys, 1, keys);
+    if (run->plan->selected[OPERATION_DISK_INDEX]) {
+        tell(run, "index of long keys", 0);
+        record(run, RESULT_INDEX_LONG, SUBJECT_TARN,
+               disk_log_index(log_folder(run), keys, LONG_KEY_BYTES));
+    }
+    for (size_t round = 0; round < run->rounds; round++) {
+        tell(run, "compaction", round);
+        measure_compaction(run, RESULT_COMPACT_100, PLAN_VALUE_BYTES);
+        measure_compaction(run, RESULT_COMPACT_1000, WORKLOAD_VALUE_BYTES_MAX);
+    }
+    disk_field_release(&run->field);
+}
+
+/* ------------------------------------------------------------------------------------------
  * All of them
  */
 
@@ -426,7 +485,7 @@ void disk_run(const struct plan *plan, struct figure_list *list)
 {
     struct run *run = console_allocate(sizeof *run);
     *run = (struct run){.plan = plan, .list = list, .rounds = plan->disk_rounds};
-    if (!wants(run, OPERATION_DISK_LOAD, OPERATION_DISK_LATENCY)) {
+    if (!wants(run, OPERATION_DISK_LOAD, OPERATION_DISK_COMPACT_1000)) {
         free(run);
         return;
     }
@@ -444,6 +503,10 @@ void disk_run(const struct plan *plan, struct figure_list *list)
     }
     if (plan->selected[OPERATION_DISK_REOPEN_KILLED]) {
         run_killed(run);
+    }
+    if (plan->selected[OPERATION_DISK_INDEX] ||
+        wants(run, OPERATION_DISK_COMPACT_100, OPERATION_DISK_COMPACT_1000)) {
+        run_log(run);
     }
     add_numbers(run);
     folder_remove(&run->folder);

@@ -44,7 +44,9 @@ static bool prepare(int file, enum disk_rate_file kind, const uint8_t *bytes, si
     return done && fsync(file) == 0;
 }
 
-double disk_rate(const char *folder, enum disk_rate_file kind, size_t bytes, size_t count)
+/* sync_every: writes from one sync to the next. */
+static double measure(const char *folder, enum disk_rate_file kind, size_t bytes, size_t count,
+                      size_t sync_every)
 {
     char path[PATH_MAX + 16];
     uint8_t *block = console_allocate(bytes);
@@ -54,7 +56,8 @@ double disk_rate(const char *folder, enum disk_rate_file kind, size_t bytes, siz
     bool done = file >= 0 && prepare(file, kind, block, bytes, count);
     const uint64_t begin_ns = clock_wall_ns();
     for (size_t i = 0; done && i < count; i++) {
-        done = write_all(file, block, bytes, i * bytes) && fdatasync(file) == 0;
+        done = write_all(file, block, bytes, i * bytes) &&
+               ((i + 1) % sync_every != 0 || fdatasync(file) == 0);
     }
     const uint64_t ns = clock_wall_ns() - begin_ns;
     if (!done || close(file) != 0 || unlink(path) != 0) {
@@ -62,4 +65,14 @@ double disk_rate(const char *folder, enum disk_rate_file kind, size_t bytes, siz
     }
     free(block);
     return (double)ns / (double)count;
+}
+
+double disk_rate(const char *folder, enum disk_rate_file kind, size_t bytes, size_t count)
+{
+    return measure(folder, kind, bytes, count, 1);
+}
+
+double disk_rate_at_once(const char *folder, size_t bytes, size_t count)
+{
+    return measure(folder, DISK_RATE_GROWING, bytes, count, count);
 }

@@ -13,8 +13,11 @@ enum disk_rate_file {
     DISK_RATE_GROWING,      /* it has nothing */
 };
 
-/* Nanoseconds of one write and its sync. Makes a file in the folder and removes it. Gives up on
- * failure. */
+/* Nanoseconds of one write of so many bytes and its sync. Makes a file in the folder and removes
+ * it. Gives up on failure. */
 double disk_rate(const char *folder, enum disk_rate_file kind, size_t bytes, size_t count);
+
+/* Nanoseconds of one of so many writes that are synced together, into a file that grows. */
+double disk_rate_at_once(const char *folder, size_t bytes, size_t count);
 
 #endif

@@ -78,6 +78,10 @@ const struct operation operation_list[OPERATION_COUNT] = {
      false},
     {OPERATION_DISK_LATENCY, "disk_latency", "time of an overwrite on disk", FORM_ABSOLUTE, "us",
      1000, GOAL_KEYS, false},
+    {OPERATION_DISK_COMPACT_100, "disk_compact_100", "compaction, values of 100 bytes",
+     FORM_ABSOLUTE, "s/GB", 2.5, GOAL_KEYS, false},
+    {OPERATION_DISK_COMPACT_1000, "disk_compact_1000", "compaction, values of 1,000 bytes",
+     FORM_ABSOLUTE, "s/GB", 1, GOAL_KEYS, false},
 };
 
 bool operation_more_is_better(const struct operation *operation)

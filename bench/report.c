@@ -45,7 +45,9 @@ static int decimals_of(const char *unit)
     if (strcmp(unit, "1/s") == 0) {
         return 0;
     }
-    return strcmp(unit, "ratio") == 0 || strcmp(unit, "times") == 0 ? 2 : 1;
+    return strcmp(unit, "ratio") == 0 || strcmp(unit, "s/GB") == 0 || strcmp(unit, "times") == 0
+               ? 2
+               : 1;
 }
 
 /* The parts of the report. A part with several numbers of keys has a table for each. */
