@@ -490,6 +490,14 @@ const char *tarn__file_path(const struct tarn__file *file)
     return file->path;
 }
 
+tarn_status tarn__event_make(const struct tarn__os *os, int *event)
+{
+    int error = os->event_make(os, event);
+
+    return error ? tarn__fail_system(status_of(error), error, "a descriptor cannot be made")
+                 : TARN_OK;
+}
+
 void tarn__os_pause(const struct tarn__os *os, unsigned looks)
 {
     if (looks < 100)

@@ -196,6 +196,18 @@ struct tarn__os {
     /* Makes a part of a mapping's pages ready to be written (writable) or read. Best effort, as
      * memory_populate. */
     void (*map_populate)(const struct tarn__os *os, void *address, size_t bytes, bool writable);
+
+    /* --- Events ------------------------------------------------------------------------------ */
+
+    /* Makes what a program can wait for: a descriptor of the process that poll() and its like find
+     * readable from event_set to event_clear. Not set at first; closed by exec; to be given to
+     * event_close. 0, or EMFILE, ENFILE, ENOMEM. */
+    int (*event_make)(const struct tarn__os *os, int *event);
+
+    /* Never wait, and cannot fail. Twice is as once. */
+    void (*event_set)(const struct tarn__os *os, int event);
+    void (*event_clear)(const struct tarn__os *os, int event);
+    void (*event_close)(const struct tarn__os *os, int event);
 };
 
 /* Linux. Static, without state. */
@@ -295,6 +307,9 @@ tarn_status tarn__file_unmap(const struct tarn__os *os, void *address, size_t by
 
 /* The path of the file when it was opened, for messages. Valid until it is closed. */
 const char *tarn__file_path(const struct tarn__file *file);
+
+/* As event_make in the table. */
+tarn_status tarn__event_make(const struct tarn__os *os, int *event);
 
 /* --------------------------------------------------------------------------------------------
  * Whole files: whole_file.c

@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -323,6 +324,37 @@ static void unlock_file(const struct tarn__os *os, int file)
     (void)flock(file, LOCK_UN); /* by contract */
 }
 
+static int event_make(const struct tarn__os *os, int *event)
+{
+    int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    (void)os;
+    if (descriptor < 0)
+        return errno;
+    *event = descriptor;
+    return 0;
+}
+
+static void event_set(const struct tarn__os *os, int event)
+{
+    (void)os;
+    (void)eventfd_write(event, 1); /* fails only where it is set 2^64 - 1 times over */
+}
+
+static void event_clear(const struct tarn__os *os, int event)
+{
+    eventfd_t count;
+
+    (void)os;
+    (void)eventfd_read(event, &count); /* fails only where it is not set */
+}
+
+static void event_close(const struct tarn__os *os, int event)
+{
+    (void)os;
+    (void)close(event); /* nothing was written */
+}
+
 static const struct tarn__os posix = {
     .monotonic_ns = monotonic_ns,
     .wall_ns = wall_ns,
@@ -356,6 +388,10 @@ static const struct tarn__os posix = {
     .unmap = tarn__posix_unmap,
     .map_write = tarn__posix_map_write,
     .map_populate = tarn__posix_map_populate,
+    .event_make = event_make,
+    .event_set = event_set,
+    .event_clear = event_clear,
+    .event_close = event_close,
 };
 
 const struct tarn__os *tarn__os_posix(void)

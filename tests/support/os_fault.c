@@ -308,6 +308,30 @@ static void fault_map_populate(const struct tarn__os *os, void *address, size_t 
     inner_of(os)->map_populate(inner_of(os), address, bytes, writable);
 }
 
+static int fault_event_make(const struct tarn__os *os, int *event)
+{
+    struct verdict verdict = strike(os, OS_CALL_EVENT_MAKE);
+
+    if (verdict.before || verdict.after)
+        return verdict.error;
+    return inner_of(os)->event_make(inner_of(os), event);
+}
+
+static void fault_event_set(const struct tarn__os *os, int event)
+{
+    inner_of(os)->event_set(inner_of(os), event);
+}
+
+static void fault_event_clear(const struct tarn__os *os, int event)
+{
+    inner_of(os)->event_clear(inner_of(os), event);
+}
+
+static void fault_event_close(const struct tarn__os *os, int event)
+{
+    inner_of(os)->event_close(inner_of(os), event);
+}
+
 static const struct tarn__os wrapper = {
     .monotonic_ns = fault_monotonic_ns,
     .wall_ns = fault_wall_ns,
@@ -341,6 +365,10 @@ static const struct tarn__os wrapper = {
     .unmap = fault_unmap,
     .map_write = fault_map_write,
     .map_populate = fault_map_populate,
+    .event_make = fault_event_make,
+    .event_set = fault_event_set,
+    .event_clear = fault_event_clear,
+    .event_close = fault_event_close,
 };
 
 void os_fault_init(struct os_fault *fault, const struct tarn__os *inner)

@@ -14,7 +14,7 @@
  *
  * It wraps the primitives, below the loops of os.c: a shortened or interrupted read is what these
  * have to repeat. Handles and mappings are those of the table inside. What cannot fail by contract
- * (clock, yield, map_write, populate, memory_unmap) goes through uncounted.
+ * (clock, yield, map_write, populate, memory_unmap, events that are there) goes through uncounted.
  *
  * Calls may come from any thread, also while a plan is armed or disarmed; counting is relaxed, so
  * that the thread sanitizer still sees the races of what is tested.
@@ -49,9 +49,10 @@ enum os_call {
     OS_CALL_LOCK = 1 << 18,
     OS_CALL_MAP = 1 << 19,
     OS_CALL_UNMAP = 1 << 20,
-    OS_CALL_ANY = (1 << 21) - 1,
+    OS_CALL_EVENT_MAKE = 1 << 21,
+    OS_CALL_ANY = (1 << 22) - 1,
 };
-#define OS_CALL_COUNT 21
+#define OS_CALL_COUNT 22
 
 enum os_fault_effect {
     OS_FAULT_FAIL,       /* returns error, and does nothing; but a close closes all the same */

@@ -141,6 +141,34 @@ static void sim_unlock(const struct tarn__os *os, int number)
     (void)sim_leave(disk, false, 0);
 }
 
+/* --- Events ------------------------------------------------------------------------------- */
+
+/* A program waits for them: they are the real ones. */
+
+static int sim_event_make(const struct tarn__os *os, int *event)
+{
+    (void)os;
+    return tarn__os_posix()->event_make(tarn__os_posix(), event);
+}
+
+static void sim_event_set(const struct tarn__os *os, int event)
+{
+    (void)os;
+    tarn__os_posix()->event_set(tarn__os_posix(), event);
+}
+
+static void sim_event_clear(const struct tarn__os *os, int event)
+{
+    (void)os;
+    tarn__os_posix()->event_clear(tarn__os_posix(), event);
+}
+
+static void sim_event_close(const struct tarn__os *os, int event)
+{
+    (void)os;
+    tarn__os_posix()->event_close(tarn__os_posix(), event);
+}
+
 /* --- The table ---------------------------------------------------------------------------- */
 
 static const struct tarn__os table = {
@@ -175,6 +203,10 @@ static const struct tarn__os table = {
     .unmap = sim_unmap,
     .map_write = sim_map_write,
     .map_populate = sim_map_populate,
+    .event_make = sim_event_make,
+    .event_set = sim_event_set,
+    .event_clear = sim_event_clear,
+    .event_close = sim_event_close,
 };
 
 struct sim_disk *sim_disk_around(struct sim_tree *tree, uint64_t seed, struct sim_disk *like)

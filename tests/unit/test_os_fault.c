@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -263,6 +264,28 @@ static tarn_status use_file(struct opened *o)
     return size == 100 && memcmp(bytes, "WRitten", 8) == 0 ? TARN_OK : TARN_CORRUPT;
 }
 
+static tarn_status use_event(void)
+{
+    const struct tarn__os *os = &fault.os;
+    struct pollfd poll_of = {.events = POLLIN};
+    tarn_status status = tarn__event_make(os, &poll_of.fd);
+    bool right;
+
+    if (status != TARN_OK)
+        return status;
+    right = poll(&poll_of, 1, 0) == 0;
+    os->event_set(os, poll_of.fd);
+    os->event_set(os, poll_of.fd);
+    right = right && poll(&poll_of, 1, 0) == 1;
+    os->event_clear(os, poll_of.fd);
+    right = right && poll(&poll_of, 1, 0) == 0;
+    os->event_clear(os, poll_of.fd);
+    os->event_set(os, poll_of.fd);
+    right = right && poll(&poll_of, 1, 0) == 1;
+    os->event_close(os, poll_of.fd);
+    return right ? TARN_OK : TARN_CORRUPT;
+}
+
 /* Calls each member of the table that can fail. What is open is in o, also after a failure. */
 static tarn_status use_everything(struct opened *o)
 {
@@ -282,7 +305,7 @@ static tarn_status use_everything(struct opened *o)
         (status = tarn__directory_make_in(o->root, "inside")) != TARN_OK ||
         (status = tarn__directory_open_in(o->root, "inside", &o->inside)) != TARN_OK ||
         (status = tarn__file_open(o->root, "file", TARN__OPEN_CREATE, &o->file)) != TARN_OK ||
-        (status = use_file(o)) != TARN_OK)
+        (status = use_file(o)) != TARN_OK || (status = use_event()) != TARN_OK)
         return status;
     return use_names(o);
 }
