@@ -93,7 +93,7 @@ extern "C" {
     X(TARN_FULL, -25, "the limit in bytes is reached")                                             \
     X(TARN_LIMIT_TOO_LOW, -26, "the namespace holds more than the new limit allows")               \
     X(TARN_LOCK_TIMEOUT, -30, "a lock was not had in time")                                        \
-    X(TARN_BUSY, -31, "a pin or a cursor is still held")                                           \
+    X(TARN_BUSY, -31, "a pin, a cursor or a callback is not done yet")                             \
     X(TARN_CLOSED, -32, "the store is closed")                                                     \
     X(TARN_NO_MEMORY, -33, "there is not enough memory")                                           \
     X(TARN_INVALID_ARGUMENT, -34, "an argument is not valid")                                      \
@@ -208,8 +208,8 @@ enum tarn_event_kind {
     /* A crash had cut the log of this namespace: what was not whole at its end was discarded, bytes
      * of it in whole writes, none of which was known to be durable. */
     TARN_EVENT_LOG_CUT = 4,
-    /* A sync that nobody waited for has failed: what was written to this namespace may be lost when
-     * power is, and it may only be read until the store is opened anew. */
+    /* A sync that no call waited for has failed: what was written to this namespace may be lost
+     * when power is, and it may only be read until the store is opened anew. */
     TARN_EVENT_SYNC_FAILED = 5,
     /* The log of this namespace was compacted in the background: bytes is what its files have less.
      * Where that fails all goes on as it was; it is tried again when more was written. */
@@ -270,14 +270,16 @@ TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *optio
                                tarn_store **store);
 
 /*
- * Waits for the calls under way, ends the store's thread and frees everything in it. NULL is
- * allowed. The store's handle must not be used afterwards. Namespace handles that are still open
- * remain valid: every call with one returns TARN_CLOSED, and they are still to be given to
- * tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held; nothing has changed. TARN_IO,
- * TARN_OUTCOME_UNKNOWN of a namespace on TARN_ENGINE_LOG: the store is closed all the same, and
- * what was not known to be durable may be lost when power is. Where an autosave is to save at
- * close, its failure is that of the close, and the store stays open: close it again once the reason
- * is gone, or without that save after tarn_autosave_stop().
+ * Waits for the calls under way, makes all logs durable, calls what is outstanding of asynchronous
+ * writes (in this thread, where it finds the store closed), ends the store's threads and frees
+ * everything in it. NULL is allowed. The store's handle must not be used afterwards. Namespace
+ * handles that are still open remain valid: every call with one returns TARN_CLOSED, and they are
+ * still to be given to tarn_namespace_close(). TARN_BUSY: a pin or a cursor is held, or this is in
+ * a callback of an asynchronous write; nothing has changed. TARN_IO, TARN_OUTCOME_UNKNOWN of a
+ * namespace on TARN_ENGINE_LOG: the store is closed all the same, and what was not known to be
+ * durable may be lost when power is. Where an autosave is to save at close, its failure is that of
+ * the close, and the store stays open: close it again once the reason is gone, or without that save
+ * after tarn_autosave_stop().
  */
 TARN_API tarn_status tarn_close(tarn_store *store);
 
@@ -780,6 +782,72 @@ struct tarn_batch_summary {
 TARN_API tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch,
                                        enum tarn_mode mode, struct tarn_result *results,
                                        struct tarn_buf *values, struct tarn_batch_summary *summary);
+
+/* ------------------------------------------------------------------------------------------
+ * Asynchronous writes
+ *
+ * Each of these does at once what the call of its name without "_async" does: when it returns
+ * TARN_OK the write is visible, the outputs are set, and on TARN_ENGINE_LOG it is in the log. It
+ * waits for no sync. `done` is called when the write is durable: on a log that is after a sync, in
+ * every sync mode, which many writes share; on TARN_ENGINE_MEMORY it is at once. Whatever else a
+ * call returns: nothing has changed, and done is not called.
+ *
+ *     tarn_events_descriptor()    once: a descriptor for the program's own loop
+ *     tarn_set_async() ...        from any thread
+ *     the loop                    finds the descriptor readable
+ *     tarn_events_dispatch()      calls done, for each write once
+ *
+ * done is called in tarn_events_dispatch() or tarn_close() and nowhere else, in the thread that
+ * calls these, with no lock held. It may call tarn, also to write and to drop namespaces, but
+ * tarn_close() and tarn_events_dispatch(), which return TARN_BUSY there. Its status is TARN_OK, or
+ * TARN_OUTCOME_UNKNOWN where a sync has failed: the write is visible, and may be lost when power
+ * is. What a clear, a load or a drop takes away is durable when that is.
+ *
+ * Callbacks of one namespace come in the order of its writes: that of a call which had returned
+ * before another one began comes first. There is no bound on how many are outstanding: each takes
+ * about 50 bytes, and a program that writes faster than its disk has to count them.
+ *
+ * With TARN_SYNC_NONE a write to a log is a copy to mapped memory; with TARN_SYNC_ALWAYS it is a
+ * call of the system as well. Both wait where a file of the log is full before the store's thread
+ * has the next one ready, as when more than segment_bytes are written during one sync.
+ *
+ * TARN_NO_MEMORY is also where the store's thread cannot be started.
+ */
+
+/* What is called when a write is durable, or is known not to be. */
+typedef void (*tarn_done)(void *context, tarn_status status);
+
+TARN_API tarn_status tarn_set_async(tarn_namespace *ns, struct tarn_slice key,
+                                    struct tarn_slice value, tarn_done done, void *context,
+                                    struct tarn_buf *old, bool *existed);
+
+TARN_API tarn_status tarn_delete_async(tarn_namespace *ns, struct tarn_slice key, tarn_done done,
+                                       void *context);
+
+/* For every other write as well: a batch of one. done is called once for all of it. With
+ * TARN_BEST_EFFORT TARN_CLOSED and TARN_NAMESPACE_DROPPED can come when some operations were
+ * applied: the results tell. The batch may be freed or changed when this returns. */
+TARN_API tarn_status tarn_batch_commit_async(tarn_namespace *ns, const tarn_batch *batch,
+                                             enum tarn_mode mode, tarn_done done, void *context,
+                                             struct tarn_result *results, struct tarn_buf *values,
+                                             struct tarn_batch_summary *summary);
+
+/* Writes nothing: done is called when all that was written to the namespace before is durable. */
+TARN_API tarn_status tarn_sync_async(tarn_namespace *ns, tarn_done done, void *context);
+
+/* A descriptor that poll(), epoll and their like find readable while there is something to
+ * dispatch. It is the store's, is made at the first call, and is closed by tarn_close(): take it
+ * out of the loop before. Not to be read, written or closed by anybody else, a forked child
+ * included. TARN_IO: there are too many descriptors. Waits for nothing. */
+TARN_API tarn_status tarn_events_descriptor(tarn_store *store, int *descriptor);
+
+/*
+ * Calls done for the writes that are durable now, at most count_max of them (0: all), and returns;
+ * those that become so meanwhile are for the next call. dispatched tells how many there were.
+ * Waits for nothing but another thread that is dispatching: one does at a time, so that the order
+ * is kept. TARN_BUSY: this is in a callback.
+ */
+TARN_API tarn_status tarn_events_dispatch(tarn_store *store, size_t count_max, size_t *dispatched);
 
 /* ------------------------------------------------------------------------------------------
  * Cursors

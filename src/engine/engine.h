@@ -21,6 +21,7 @@
 #include "base/granules.h"
 #include "base/jobs.h"
 #include "base/pages.h"
+#include "engine/completions.h"
 #include "format/record.h"
 #include "os/os.h"
 
@@ -32,8 +33,9 @@ struct tarn__environment {
     struct tarn__granules granules; /* where mapped files are */
     struct tarn__jobs quick;        /* what writers may soon wait for: memory, syncs */
     struct tarn__jobs slow;         /* saves, compaction */
-    uint64_t seed;                  /* of the hash */
-    _Atomic uint64_t *here;         /* 0 in a forked child, otherwise 1 */
+    struct tarn__completions completions;
+    uint64_t seed;          /* of the hash */
+    _Atomic uint64_t *here; /* 0 in a forked child, otherwise 1 */
     bool read_only;
     _Alignas(64) _Atomic uint64_t sequence; /* the highest given out */
 };
@@ -170,6 +172,12 @@ struct tarn__engine {
      * caller sees to it that the state is not replaced meanwhile. TARN_IO, TARN_OUTCOME_UNKNOWN. */
     uint64_t (*written)(void *state);
     tarn_status (*wait)(void *state, uint64_t position);
+
+    /* NULL where wait is. Has a completion told once all up to a position is durable: TARN_OK, also
+     * if what was there is replaced or dropped before; or is known not to be:
+     * TARN_OUTCOME_UNKNOWN. In the order of the calls, and by close at the latest. Syncs in the
+     * store's thread, which runs. Called as wait is. */
+    void (*notify)(void *state, uint64_t position, struct tarn__completion *completion);
 
     /* Tells what is at a location. Inside; the slices hold as long as the caller stays inside,
      * or has it pinned. What is stored where it can be damaged may be told wrong; then no key is

@@ -39,32 +39,33 @@ static void announce(tarn_namespace *ns, const struct tarn__operation *operation
     tarn__epoch_leave(section);
 }
 
-/* Returns what became of making durable what was applied. */
+/* Returns what became of making durable what was applied; where the namespace has ended before that
+ * could begin, what such a namespace gives. */
 static tarn_status commit_best_effort(tarn_namespace *ns, const tarn_batch *batch,
                                       struct tarn_result *results, struct tarn__sink *sink,
-                                      struct tarn_batch_summary *summary)
+                                      struct tarn_batch_summary *summary, struct tarn__wait *wait)
 {
-    uint64_t hashes[GROUP], last = 0;
-    uint32_t waits = 0;
+    uint64_t hashes[GROUP];
+    tarn_status status;
 
     for (size_t i = 0; i < batch->count; i++) {
         const struct tarn__operation *operation = &batch->operations[i];
         struct tarn_result result = {0};
-        uint64_t position;
 
         if (i % GROUP == 0)
             announce(ns, operation, batch->count - i < GROUP ? batch->count - i : GROUP, hashes);
-        result.status =
-            tarn__operation_run(ns, operation, hashes[i % GROUP], sink, &result, &position);
-        last = position ? position : last;
-        waits += position != 0;
+        result.status = tarn__operation_run(ns, operation, hashes[i % GROUP], sink, &result, wait);
+        tarn__wait_leave(ns, wait);
         if (result.status && summary->failed++ == 0)
             summary->first_failed = i;
         summary->processed += result.status == TARN_OK;
         if (results)
             results[i] = result;
     }
-    return tarn__wait_end(ns, last, waits);
+    if (!wait->position && !wait->completion)
+        return TARN_OK;
+    status = tarn__wait_begin_with_all(ns, wait);
+    return status ? status : tarn__wait_end(ns, wait);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -73,12 +74,15 @@ static tarn_status commit_best_effort(tarn_namespace *ns, const tarn_batch *batc
 
 static tarn_status commit_all_or_nothing(tarn_namespace *ns, const tarn_batch *batch,
                                          struct tarn_result *results, struct tarn__sink *sink,
-                                         struct tarn_batch_summary *summary)
+                                         struct tarn_batch_summary *summary,
+                                         struct tarn__wait *wait)
 {
     size_t failed;
     tarn_status status;
 
-    status = tarn__plan_commit(ns, batch, results, sink, &failed);
+    status = tarn__plan_commit(ns, batch, results, sink, &failed, wait);
+    if (!status)
+        status = tarn__wait_end(ns, wait);
     if (!status) {
         summary->processed = batch->count;
         return TARN_OK;
@@ -92,21 +96,18 @@ static tarn_status commit_all_or_nothing(tarn_namespace *ns, const tarn_batch *b
     return status;
 }
 
-tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch, enum tarn_mode mode,
-                              struct tarn_result *results, struct tarn_buf *values,
-                              struct tarn_batch_summary *summary)
+/* The arguments are checked. */
+static tarn_status commit(tarn_namespace *ns, const tarn_batch *batch, enum tarn_mode mode,
+                          struct tarn_result *results, struct tarn_buf *values,
+                          struct tarn_batch_summary *summary, struct tarn__wait *wait)
 {
     struct tarn_batch_summary total = {0};
     struct tarn__sink sink = {.buf = values};
     struct tarn_result *scratch = NULL;
-    const struct tarn__os *os;
-    uint64_t start;
-    tarn_status status = check_arguments(ns, batch, mode);
+    const struct tarn__os *os = ns->environment->os;
+    uint64_t start = os->monotonic_ns(os);
+    tarn_status status;
 
-    if (status)
-        return status;
-    os = ns->environment->os;
-    start = os->monotonic_ns(os);
     if (results)
         memset(results, 0, batch->count * sizeof *results);
     if (!tarn__namespace_usable(ns)) {
@@ -117,9 +118,10 @@ tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch, enum 
         if (!results && values && !scratch)
             status = TARN_NO_MEMORY;
         else
-            status = commit_all_or_nothing(ns, batch, results ? results : scratch, &sink, &total);
+            status =
+                commit_all_or_nothing(ns, batch, results ? results : scratch, &sink, &total, wait);
     } else {
-        status = commit_best_effort(ns, batch, results, &sink, &total);
+        status = commit_best_effort(ns, batch, results, &sink, &total, wait);
     }
     tarn__free(scratch);
     if (values && !status)
@@ -129,5 +131,33 @@ tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch, enum 
     total.duration_ns = os->monotonic_ns(os) - start;
     if (summary)
         *summary = total;
+    return status;
+}
+
+tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *batch, enum tarn_mode mode,
+                              struct tarn_result *results, struct tarn_buf *values,
+                              struct tarn_batch_summary *summary)
+{
+    struct tarn__wait wait = {0};
+    tarn_status status = check_arguments(ns, batch, mode);
+
+    return status ? status : commit(ns, batch, mode, results, values, summary, &wait);
+}
+
+tarn_status tarn_batch_commit_async(tarn_namespace *ns, const tarn_batch *batch,
+                                    enum tarn_mode mode, tarn_done done, void *context,
+                                    struct tarn_result *results, struct tarn_buf *values,
+                                    struct tarn_batch_summary *summary)
+{
+    struct tarn__wait wait;
+    tarn_status status = check_arguments(ns, batch, mode);
+
+    if (!status)
+        status = tarn__wait_later(ns, done, context, &wait);
+    if (status)
+        return status;
+    status = commit(ns, batch, mode, results, values, summary, &wait);
+    if (status)
+        tarn__wait_cancel(&wait);
     return status;
 }

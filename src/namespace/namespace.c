@@ -268,24 +268,6 @@ tarn_status tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *ind
     return TARN_OK;
 }
 
-tarn_status tarn_sync(tarn_namespace *ns)
-{
-    struct tarn__shard *shard;
-    uint64_t position = 0;
-
-    if (!ns)
-        return tarn__fail(TARN_INVALID_ARGUMENT, "ns is NULL");
-    if (!tarn__namespace_usable(ns))
-        return tarn__namespace_not_open(ns);
-    shard = tarn__shard_at(ns, 0); /* any lock will do: the engine's state stays what it is */
-    tarn__os_lock(ns->environment->os, &shard->lock);
-    if (tarn__namespace_usable(ns) && ns->engine->written)
-        position = ns->engine->written(ns->engine_state);
-    tarn__wait_begin(ns, position);
-    tarn__lock_give(&shard->lock);
-    return tarn__wait_end(ns, position, 1);
-}
-
 tarn_status tarn_namespace_clear(tarn_namespace *ns)
 {
     struct tarn__index *before, *empty;

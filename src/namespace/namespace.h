@@ -95,7 +95,7 @@ struct tarn_namespace {
 
     _Alignas(64) struct tarn__lock admin; /* who needs all shards takes this first */
     _Atomic uint32_t cursors;
-    _Atomic uint32_t waiting;    /* writes that have left their lock and wait to be durable */
+    _Atomic uint32_t waiting; /* writes that have left their lock and wait to be durable: wait.h */
     _Atomic uint32_t compacting; /* calls of tarn_compact() that are under way */
     _Atomic uint32_t copying; /* reads that have left their section and pin what they still copy */
     _Atomic uint32_t references; /* handles, and one of the store while it is in there */
@@ -159,26 +159,6 @@ tarn_status tarn__namespace_not_open(const tarn_namespace *ns);
 
 /* For pins and cursors: waits while it is not decided whether the namespace ends. */
 bool tarn__namespace_wait_open(tarn_namespace *ns);
-
-/* For a write that is to be durable when it returns. begin: under the lock of its shard, with the
- * position that the engine has set, if it has. end: with no lock, once for the begins of one or
- * more writes, whose highest position it waits for. */
-static inline void tarn__wait_begin(tarn_namespace *ns, uint64_t position)
-{
-    if (__builtin_expect(position != 0, 0))
-        atomic_fetch_add(&ns->waiting, 1);
-}
-
-static inline tarn_status tarn__wait_end(tarn_namespace *ns, uint64_t position, uint32_t begins)
-{
-    tarn_status status;
-
-    if (__builtin_expect(position == 0, 1))
-        return TARN_OK;
-    status = ns->engine->wait(ns->engine_state, position);
-    atomic_fetch_sub(&ns->waiting, begins);
-    return status;
-}
 
 /* Waits until whoever is inside a section now has left. Not from inside. */
 void tarn__wait_for_readers(struct tarn__environment *environment);

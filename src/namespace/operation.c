@@ -294,7 +294,7 @@ static bool may_insert(const struct tarn__operation *operation)
 
 tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
                                 uint64_t hash, struct tarn__sink *sink, struct tarn_result *result,
-                                uint64_t *position)
+                                struct tarn__wait *wait)
 {
     struct tarn__ahead ahead;
     struct tarn__held held;
@@ -303,11 +303,11 @@ tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation
     tarn_status status =
         tarn__shard_lock(ns, hash, may_insert(operation), expected ? &ahead : NULL, &held);
 
-    *position = held.position = 0;
+    held.position = 0;
     if (!status) {
         status = run_locked(ns, &held, operation, hash, &ahead, sink, result);
-        tarn__wait_begin(ns, held.position);
-        *position = held.position;
+        if (!status)
+            tarn__wait_begin(ns, held.position, wait);
         if (!status && !result->existed && tarn__index_grow(held.index, &held.shard->growth, 0))
             divide = tarn__index_wants_groups(held.index, &held.shard->growth);
         tarn__shard_unlock(&held);

@@ -6,6 +6,7 @@
 #define TARN_NAMESPACE_OPERATION_H
 
 #include "namespace/namespace.h"
+#include "namespace/wait.h"
 
 enum tarn__operation_kind {
     TARN__SET,
@@ -52,12 +53,11 @@ tarn_status tarn__decide(const struct tarn__operation *operation,
 
 /*
  * Runs one operation and fills in its result, its value's data being the offset in the sink (see
- * tarn__result_settle()). hash is the key's. Where *position is set, the operation is durable after
- * a tarn__wait_end() for it, which must follow.
+ * tarn__result_settle()). hash is the key's. A tarn__wait_end() must follow where it succeeds.
  */
 tarn_status tarn__operation_run(tarn_namespace *ns, const struct tarn__operation *operation,
                                 uint64_t hash, struct tarn__sink *sink, struct tarn_result *result,
-                                uint64_t *position);
+                                struct tarn__wait *wait);
 
 /* Fills in what a result says of the record that was there. Its value points to where it lies. */
 void tarn__result_fill(struct tarn_result *result, const struct tarn__record *present,

@@ -456,7 +456,8 @@ static tarn_status run_locked(struct plan *plan, struct tarn_result *results,
 }
 
 tarn_status tarn__plan_commit(tarn_namespace *ns, const tarn_batch *batch,
-                              struct tarn_result *results, struct tarn__sink *sink, size_t *failed)
+                              struct tarn_result *results, struct tarn__sink *sink, size_t *failed,
+                              struct tarn__wait *wait)
 {
     struct plan plan = {.ns = ns, .batch = batch};
     bool divide = false;
@@ -470,13 +471,9 @@ tarn_status tarn__plan_commit(tarn_namespace *ns, const tarn_batch *batch,
     status = tarn__shards_lock_some(ns, plan.hashes, batch->count, &plan.held, &plan.set);
     if (!status) {
         status = run_locked(&plan, results, sink, failed, &divide);
-        tarn__wait_begin(ns, plan.held.position);
+        if (!status)
+            tarn__wait_begin(ns, plan.held.position, wait);
         tarn__shards_unlock_some(ns, &plan.set);
-        if (plan.held.position) {
-            tarn_status durable = tarn__wait_end(ns, plan.held.position, 1);
-
-            status = status ? status : durable;
-        }
     }
     tarn__free(plan.memory);
     if (divide)

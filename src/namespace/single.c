@@ -3,11 +3,11 @@
 #include "namespace/operation.h"
 
 /* Checks the arguments and runs the operation; out receives the value that is handed back. */
-static tarn_status run(tarn_namespace *ns, const struct tarn__operation *operation,
-                       struct tarn_buf *out, struct tarn_result *result)
+static tarn_status run_and_wait(tarn_namespace *ns, const struct tarn__operation *operation,
+                                struct tarn_buf *out, struct tarn_result *result,
+                                struct tarn__wait *wait)
 {
     struct tarn__sink sink = {.buf = out};
-    uint64_t position = 0;
     tarn_status status;
 
     if (!ns)
@@ -18,13 +18,35 @@ static tarn_status run(tarn_namespace *ns, const struct tarn__operation *operati
     if (!status)
         status = tarn__check_slice(operation->expected);
     if (!status)
-        status =
-            tarn__operation_run(ns, operation, tarn__hash(operation->key, ns->environment->seed),
-                                &sink, result, &position);
+        status = tarn__operation_run(
+            ns, operation, tarn__hash(operation->key, ns->environment->seed), &sink, result, wait);
     if (!status)
-        status = tarn__wait_end(ns, position, 1);
+        status = tarn__wait_end(ns, wait);
     if (!status && out)
         out->length = sink.at;
+    return status;
+}
+
+static tarn_status run(tarn_namespace *ns, const struct tarn__operation *operation,
+                       struct tarn_buf *out, struct tarn_result *result)
+{
+    struct tarn__wait wait = {0};
+
+    return run_and_wait(ns, operation, out, result, &wait);
+}
+
+static tarn_status run_async(tarn_namespace *ns, const struct tarn__operation *operation,
+                             tarn_done done, void *context, struct tarn_buf *out,
+                             struct tarn_result *result)
+{
+    struct tarn__wait wait;
+    tarn_status status = tarn__wait_later(ns, done, context, &wait);
+
+    if (status)
+        return status;
+    status = run_and_wait(ns, operation, out, result, &wait);
+    if (status)
+        tarn__wait_cancel(&wait);
     return status;
 }
 
@@ -102,4 +124,29 @@ tarn_status tarn_increment(tarn_namespace *ns, struct tarn_slice key, int64_t de
     if (!status && sum)
         *sum = result.sum;
     return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Asynchronous ones
+ */
+
+tarn_status tarn_set_async(tarn_namespace *ns, struct tarn_slice key, struct tarn_slice value,
+                           tarn_done done, void *context, struct tarn_buf *old, bool *existed)
+{
+    struct tarn__operation operation = {.kind = TARN__SET, .key = key, .value = value};
+    struct tarn_result result;
+    tarn_status status = run_async(ns, &operation, done, context, old, &result);
+
+    if (!status && existed)
+        *existed = result.existed;
+    return status;
+}
+
+tarn_status tarn_delete_async(tarn_namespace *ns, struct tarn_slice key, tarn_done done,
+                              void *context)
+{
+    struct tarn__operation operation = {.kind = TARN__DELETE, .key = key};
+    struct tarn_result result;
+
+    return run_async(ns, &operation, done, context, NULL, &result);
 }

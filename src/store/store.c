@@ -82,6 +82,11 @@ static tarn_status make_locks(tarn_store *store)
     if (pthread_mutex_init(&store->lock, NULL) != 0)
         return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
     status = tarn__turn_init(&store->saving);
+    if (!status) {
+        status = tarn__completions_init(&store->environment.completions, store->environment.os);
+        if (status)
+            tarn__turn_release(&store->saving);
+    }
     if (status)
         pthread_mutex_destroy(&store->lock);
     return status;
@@ -279,6 +284,7 @@ static void tear_down(tarn_store *store)
         tarn__namespace_release(store->namespaces[i]);
     }
     tarn__free(store->namespaces);
+    tarn__completions_release(&store->environment.completions);
     tarn__pages_release(&store->environment.pages);
     tarn__granules_release(&store->environment.granules);
     tarn__folder_close(&store->folder);
@@ -346,16 +352,30 @@ static tarn_status end_all(tarn_store *store)
     return first.status;
 }
 
+/* A callback would wait for itself. */
+static tarn_status check_closable(tarn_store *store)
+{
+    struct tarn__environment *environment = &store->environment;
+
+    if (!tarn__environment_is_here(environment))
+        return tarn__outcome(TARN_FORKED);
+    if (tarn__completions_telling(&environment->completions))
+        return tarn__fail(TARN_BUSY, "tarn_close() in a callback of an asynchronous write");
+    return TARN_OK;
+}
+
 tarn_status tarn_close(tarn_store *store)
 {
     struct tarn_error error;
-    size_t prepared = 0;
+    size_t prepared = 0, told;
     unsigned looks = 0;
     tarn_status status;
 
     if (!store)
         return TARN_OK;
-    status = tarn__autosave_close(store);
+    status = check_closable(store);
+    if (!status)
+        status = tarn__autosave_close(store);
     if (!status)
         status = tarn__store_lock_saving(store);
     if (status)
@@ -370,10 +390,11 @@ tarn_status tarn_close(tarn_store *store)
         tarn__store_unlock_saving(store);
         return status;
     }
-    store->closed = true;
+    atomic_store(&store->closed, true);
     status = end_all(store);
     error = *tarn_last_error();
     tarn__store_unlock_saving(store);
+    (void)tarn__completions_tell(&store->environment.completions, 0, &told); /* it is no callback */
     while (atomic_load(&store->calls)) /* they find it closed and leave */
         tarn__os_pause(store->environment.os, looks++);
     tear_down(store);

@@ -34,10 +34,10 @@ struct tarn_store {
     struct tarn__turn saving; /* saves, loads, drop and close come one after the other */
 
     _Atomic uint32_t
-        references;         /* one while it is open, and one for each namespace there still is */
-    _Atomic uint32_t calls; /* on the table of namespaces, under way */
-    pthread_mutex_t lock;   /* what follows */
-    bool closed;
+        references;            /* one while it is open, and one for each namespace there still is */
+    _Atomic uint32_t calls;    /* on the table of namespaces, under way */
+    _Atomic bool closed;       /* changes under the lock */
+    pthread_mutex_t lock;      /* what follows */
     bool catalog_unknown;      /* what the folder's catalog says */
     uint64_t catalog_sequence; /* that it says: no snapshot of the store has a higher one */
     uint64_t spared_sequence;  /* autosaves delete nothing that was there when the store was opened

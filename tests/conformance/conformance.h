@@ -39,6 +39,7 @@ extern const struct conformance_topic topic_configure;
 extern const struct conformance_topic topic_namespaces;
 extern const struct conformance_topic topic_handles;
 extern const struct conformance_topic topic_pins;
+extern const struct conformance_topic topic_async;
 extern const struct conformance_topic topic_batches;
 extern const struct conformance_topic topic_batch_failures;
 extern const struct conformance_topic topic_get_many;

@@ -409,10 +409,14 @@ static tarn_status make_locks(struct tarn__log *log)
 {
     if (pthread_mutex_init(&log->sync_lock, NULL) != 0)
         return tarn__fail(TARN_NO_MEMORY, "a lock could not be made");
+    if (pthread_mutex_init(&log->notify_lock, NULL) != 0)
+        goto without_notify_lock;
     if (pthread_cond_init(&log->synced, NULL) == 0)
         return TARN_OK;
+    pthread_mutex_destroy(&log->notify_lock);
+without_notify_lock:
     pthread_mutex_destroy(&log->sync_lock);
-    return tarn__fail(TARN_NO_MEMORY, "a condition variable could not be made");
+    return tarn__fail(TARN_NO_MEMORY, "a lock or condition variable could not be made");
 }
 
 static tarn_status begin(struct tarn__log *log)
@@ -441,6 +445,7 @@ static void release_parts(struct tarn__log *log)
 {
     tarn__free(log->scratch);
     pthread_cond_destroy(&log->synced);
+    pthread_mutex_destroy(&log->notify_lock);
     pthread_mutex_destroy(&log->sync_lock);
 }
 
@@ -478,6 +483,8 @@ static tarn_status begin_anew(struct tarn__log *log, struct tarn__log *fresh)
     if (status)
         tarn__segments_close(&fresh->segments);
     before->replaced = status == TARN_OK;
+    if (!status)
+        tarn__log_supersede(log);
     if (!status || before->list_unknown) /* its list must not be written any more */
         atomic_store(&log->failed, true);
     return status;

@@ -6,7 +6,8 @@
  * the right to sync and close segments' files, of one thread at a time.
  *
  *     position: how many bytes of frames were appended since the log was opened. All below
- *     `durable` is known to be synced. A frame tells where that was, if it has moved.
+ *     `durable` is known to be synced. A frame tells where that was, if it has moved. Of a log
+ *     that was replaced or dropped all is durable, since what has come in its place is.
  *
  * When a sync or a write fails it is not known what is on the disk, and trying again would prove
  * nothing: from then on nothing can be appended until the log is opened anew.
@@ -56,9 +57,13 @@ struct tarn__log {
     _Atomic uint64_t durable;                /* position; read without the lock */
     uint64_t durable_number, durable_offset; /* the same as a place: segment, and offset there */
 
-    struct tarn__job sync; /* of the mode `interval` */
+    pthread_mutex_t notify_lock; /* what follows; no other lock of the log's is taken with it */
+    struct tarn__completion_row notified; /* asynchronous writes that are not durable yet */
+    _Atomic bool notifies;                /* there are some; read without the lock */
+
+    struct tarn__job sync; /* of the mode `interval`, and for asynchronous writes */
     _Atomic uint64_t interval_ns;
-    _Atomic bool sync_wanted; /* the job will come */
+    _Atomic bool sync_wanted, sync_wanted_now; /* the job will come; without waiting */
 };
 
 /*
@@ -89,6 +94,14 @@ tarn_status tarn__log_sync(struct tarn__log *log);
 
 /* The same, and that the segments before the active one are sealed. */
 tarn_status tarn__log_seal_full(struct tarn__log *log);
+
+/* The same as tarn__log_wait() for who does not wait: the completion is done then, in the order of
+ * the calls; the job syncs for all of them. */
+void tarn__log_notify(struct tarn__log *log, uint64_t position,
+                      struct tarn__completion *completion);
+
+/* What has come in the log's place is durable, and so what was written to it need not be synced. */
+void tarn__log_supersede(struct tarn__log *log);
 
 /* Changes the sync mode. interval_ms: of the mode `interval`. */
 void tarn__log_set_mode(struct tarn__log *log, enum tarn_sync_mode mode, uint32_t interval_ms);

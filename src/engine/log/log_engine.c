@@ -20,7 +20,9 @@ struct log_engine {
     struct tarn__environment *environment;
     _Atomic(struct tarn__log *) current; /* changes under all locks */
     struct tarn__engine_home home;
-    _Atomic uint64_t let_go;    /* segments that only pins keep */
+    _Atomic uint64_t base;   /* how much was appended to logs that this one has replaced: positions
+                                go on, and those of before are durable */
+    _Atomic uint64_t let_go; /* segments that only pins keep */
     pthread_mutex_t compacting; /* held for a whole compaction, of any log that was current */
     struct tarn__job compact;
 };
@@ -226,6 +228,8 @@ static void log_close(void *state)
         return;
     if (log_of(engine)) {
         end_compaction(engine, log_of(engine));
+        if (log_of(engine)->active) /* what is not durable now was dropped */
+            tarn__log_supersede(log_of(engine));
         free_log(log_of(engine));
     }
     free_engine(engine);
@@ -238,14 +242,15 @@ static void log_close(void *state)
 static tarn_status log_append(void *state, struct tarn__write *writes, size_t count,
                               uint64_t *position)
 {
-    struct tarn__log *log = log_of(state);
+    struct log_engine *engine = state;
+    struct tarn__log *log = log_of(engine);
     uint64_t end;
     tarn_status status = tarn__log_append(log, writes, count, &end);
 
     if (!status && atomic_load_explicit(&log->mode, memory_order_relaxed) == TARN_SYNC_ALWAYS)
-        *position = end;
-    for (size_t i = 0; i < count && !status; i++)
-        if (writes[i].removes)
+        *position = atomic_load(&engine->base) + end;
+    for (size_t i = 0; i < count; i++)
+        if (status || writes[i].removes)
             writes[i].location = 0;
     return status;
 }
@@ -271,14 +276,37 @@ static tarn_status log_filled(void *state)
 
 static uint64_t log_written(void *state)
 {
-    return atomic_load(&log_of(state)->appended);
+    struct log_engine *engine = state;
+
+    return atomic_load(&engine->base) + atomic_load(&log_of(engine)->appended);
+}
+
+/* Whether there is something to sync for a position; it becomes that in the log. */
+static bool is_to_sync(struct log_engine *engine, uint64_t *position)
+{
+    uint64_t base = atomic_load(&engine->base);
+
+    if (engine->environment->read_only || *position <= base)
+        return false;
+    *position -= base;
+    return true;
 }
 
 static tarn_status log_wait(void *state, uint64_t position)
 {
     struct log_engine *engine = state;
 
-    return engine->environment->read_only ? TARN_OK : tarn__log_wait(log_of(engine), position);
+    return is_to_sync(engine, &position) ? tarn__log_wait(log_of(engine), position) : TARN_OK;
+}
+
+static void log_notify(void *state, uint64_t position, struct tarn__completion *completion)
+{
+    struct log_engine *engine = state;
+
+    if (is_to_sync(engine, &position))
+        tarn__log_notify(log_of(engine), position, completion);
+    else
+        tarn__completions_add_one(&engine->environment->completions, completion);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -447,6 +475,8 @@ static tarn_status log_replace(void *state, void *other, void **detached)
 
     if (other) {
         fresh = log_of(from);
+        tarn__log_supersede(before);
+        atomic_fetch_add(&engine->base, atomic_load(&before->appended));
         atomic_store(&from->current, NULL);
         fresh->failed_context = engine->home.context;
         atomic_store(&fresh->compact, &engine->compact);
@@ -462,6 +492,7 @@ static tarn_status log_replace(void *state, void *other, void **detached)
         tarn__free(fresh);
         return status;
     }
+    atomic_fetch_add(&engine->base, atomic_load(&before->appended));
     atomic_store(&engine->current, fresh);
     *detached = before;
     return TARN_OK;
@@ -526,6 +557,7 @@ const struct tarn__engine tarn__log_engine = {
     .filled = log_filled,
     .written = log_written,
     .wait = log_wait,
+    .notify = log_notify,
     .read = log_read,
     .verify = log_verify,
     .prefetch = log_prefetch,

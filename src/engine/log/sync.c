@@ -1,6 +1,7 @@
 /*
  * Making a log durable. One thread at a time syncs, for all that was appended before it began; the
- * others wait for it, and then one of them syncs for all that has come since.
+ * others wait for it, and then one of them syncs for all that has come since. For asynchronous
+ * writes, which do not wait, that is the store's thread.
  */
 #include "base/status.h"
 #include "engine/log/log.h"
@@ -91,7 +92,35 @@ static void sync_all(struct tarn__log *log)
     }
     log->durable_number = active->head.number;
     log->durable_offset = offset;
-    atomic_store(&log->durable, position);
+    if (atomic_load(&log->durable) < position) /* or it was superseded meanwhile */
+        atomic_store(&log->durable, position);
+}
+
+/* Has those told whose writes are durable, or not known to be. */
+static void settle_locked(struct tarn__log *log)
+{
+    bool failed = atomic_load(&log->failed); /* first: what was durable before it failed, is */
+    uint64_t durable = atomic_load(&log->durable);
+    struct tarn__completion_row settled = {0};
+
+    while (log->notified.first && (failed || log->notified.first->position <= durable)) {
+        struct tarn__completion *first = tarn__completion_row_take(&log->notified);
+
+        first->status = first->position <= durable ? TARN_OK : TARN_OUTCOME_UNKNOWN;
+        tarn__completion_row_add(&settled, first);
+    }
+    tarn__completions_add(&log->environment->completions, &settled);
+    atomic_store(&log->notifies, log->notified.first != NULL);
+}
+
+/* After each change of `durable`, and by the job where `failed` has changed. */
+static void settle(struct tarn__log *log)
+{
+    if (!atomic_load(&log->notifies))
+        return;
+    pthread_mutex_lock(&log->notify_lock);
+    settle_locked(log);
+    pthread_mutex_unlock(&log->notify_lock);
 }
 
 /* Syncs, or waits for the one who does. Under sync_lock. */
@@ -114,12 +143,15 @@ tarn_status tarn__log_wait(struct tarn__log *log, uint64_t position)
 {
     tarn_status status = TARN_OK;
 
-    if (atomic_load(&log->durable) >= position)
+    if (atomic_load(&log->durable) >= position) {
+        settle(log); /* whoever has synced may not have come to it */
         return TARN_OK;
+    }
     pthread_mutex_lock(&log->sync_lock);
     while (!status && atomic_load(&log->durable) < position)
         status = sync_or_wait(log);
     pthread_mutex_unlock(&log->sync_lock);
+    settle(log);
     return status;
 }
 
@@ -136,7 +168,33 @@ tarn_status tarn__log_seal_full(struct tarn__log *log)
     if (!status && atomic_load(&log->failed))
         status = not_durable(log);
     pthread_mutex_unlock(&log->sync_lock);
+    settle(log);
     return status;
+}
+
+void tarn__log_notify(struct tarn__log *log, uint64_t position, struct tarn__completion *completion)
+{
+    const struct tarn__os *os = log->environment->os;
+    bool waits;
+
+    completion->position = position;
+    pthread_mutex_lock(&log->notify_lock);
+    tarn__completion_row_add(&log->notified, completion);
+    atomic_store(&log->notifies, true); /* before a look at what is durable, as in settle() */
+    settle_locked(log);
+    waits = atomic_load(&log->notifies);
+    pthread_mutex_unlock(&log->notify_lock);
+    /* Not tarn__jobs_wake(): the next segment is prepared first, where that is to be done, too. */
+    if (waits && !atomic_exchange(&log->sync_wanted_now, true))
+        tarn__jobs_want(&log->environment->quick, &log->sync, os->monotonic_ns(os));
+}
+
+void tarn__log_supersede(struct tarn__log *log)
+{
+    pthread_mutex_lock(&log->sync_lock);
+    atomic_store(&log->durable, UINT64_MAX);
+    pthread_mutex_unlock(&log->sync_lock);
+    settle(log);
 }
 
 tarn_status tarn__log_sync(struct tarn__log *log)
@@ -159,6 +217,7 @@ void tarn__log_run_sync(void *context)
     struct tarn__log *log = context;
 
     atomic_store(&log->sync_wanted, false);
+    atomic_store(&log->sync_wanted_now, false);
     tarn__log_tell(log, tarn__log_sync(log));
 }
 
