@@ -80,7 +80,7 @@ static tarn_status try_compaction(struct log_engine *engine, struct tarn__compac
 
     pthread_mutex_lock(&engine->compacting);
     log = atomic_load(&engine->current);
-    if (log && log->active)
+    if (log)
         status = tarn__log_compact(log, compaction);
     *again = status && (log->segments.replaced || log != atomic_load(&engine->current));
     pthread_mutex_unlock(&engine->compacting);
