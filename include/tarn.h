@@ -884,6 +884,95 @@ TARN_API uint64_t tarn_cursor_position(const tarn_cursor *cursor);
 /* NULL is allowed. */
 TARN_API void tarn_cursor_close(tarn_cursor *cursor);
 
+/* ------------------------------------------------------------------------------------------
+ * Damage
+ *
+ * For stores in a directory that nobody has open for writing. Both calls read every byte, tell of
+ * each fault, and go on behind it. They change nothing in the folder that they read: what a crash
+ * has left stays as well.
+ */
+
+/*
+ * What is wrong at one place, or worth knowing. All of it is valid during the call.
+ *
+ * TARN_CORRUPT: what is stored there has changed, or is missing. TARN_UNSUPPORTED_VERSION: a newer
+ * version wrote it. TARN_IO: the operating system could not read it. TARN_OK: this is no fault, but
+ * a note: where a crash has cut a log (opening discards what is behind, none of which was known to
+ * be durable), or what it has left (opening removes it); from a salvage also what was done about a
+ * fault.
+ */
+struct tarn_fault {
+    tarn_status status;
+    uint64_t offset;                  /* in the file; 0 where it is about the file as a whole */
+    const char *path;                 /* of the file or folder */
+    const char *message;              /* a sentence with the detail, as in struct tarn_error */
+    struct tarn_slice namespace_name; /* empty: not known, or more than one */
+    struct tarn_slice key; /* what seems to have been the key of a record that is damaged:
+                              it is not verified; empty: it cannot be told */
+};
+
+/* Called in the thread that called; may call tarn, but not on the same folder. */
+struct tarn_check_options {
+    size_t size; /* sizeof(struct tarn_check_options) */
+    void (*fault)(void *context, const struct tarn_fault *fault); /* NULL: they are only counted */
+    /* Called about once a MiB; false ends the call with TARN_CANCELLED. NULL: nobody asks. */
+    bool (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
+    void *context; /* of both */
+};
+
+struct tarn_check_summary {
+    size_t size;              /* in: sizeof(struct tarn_check_summary) */
+    uint64_t files;           /* that belong to the store and were read */
+    uint64_t bytes;           /* of these */
+    uint64_t records;         /* whole ones: puts and deletes of logs, records of snapshots; old and
+                                 new */
+    uint64_t faults;          /* told with another status than TARN_OK */
+    uint64_t cuts;            /* logs that a crash has cut, */
+    uint64_t discarded_bytes; /* and bytes of whole writes behind these places */
+    uint64_t keys;            /* of a salvage: in the logs of the new store; else 0 */
+};
+
+/*
+ * Verifies a store: its catalog, every snapshot, and every log with all of its files. options may
+ * be NULL. summary may be NULL; it is filled in also with TARN_CORRUPT and TARN_CANCELLED.
+ *
+ * TARN_OK: all of it is whole, and can be opened. TARN_CORRUPT: there were faults. TARN_IO: there
+ * is no store, or no permission to read it; TARN_STORE_LOCKED: it is open elsewhere for writing.
+ * Shares the lock with whoever reads, and keeps writers out until it returns. Blocks for as long as
+ * it takes to read everything; needs a few MiB of memory, or as much as the largest record has. Any
+ * thread may call it.
+ */
+TARN_API tarn_status tarn_check(const char *dir, const struct tarn_check_options *options,
+                                struct tarn_check_summary *summary);
+
+/*
+ * Makes a new store out of all that is whole in a damaged one. `to` is not there (the folder around
+ * it is) or an empty folder, outside of `from`: else TARN_INVALID_ARGUMENT.
+ *
+ *   - A log: every whole record that is found, also behind damage and in damaged batches; the one
+ *     with the highest sequence of each key, unless a whole delete has a higher one. Where the
+ *     record or the delete that was the last is lost, the one before it comes back: the fault tells
+ *     where. What a crash has cut off stays off.
+ *   - Namespaces keep name, options, autosaves and the sequences of their records. A log of which
+ *     the catalog says nothing any more becomes the namespace "salvaged-NUMBER", by its folder's
+ *     number.
+ *   - Snapshots are copied. Of a damaged one a copy under "salvaged-NAME" has what is whole in it;
+ *     openings load that of itself where nothing else holds a namespace, and can be told to by
+ *     tarn_snapshot_load() always. A namespace in memory is what the newest whole snapshot says.
+ *
+ * options may be NULL. summary may be NULL, and is filled in as by tarn_check(). Both the faults of
+ * `from` and notes on what became of them are told.
+ *
+ * TARN_OK: nothing was damaged, and all of it is in `to`. TARN_CORRUPT with faults in the summary:
+ * there was damage, and all else is in `to`, durable. With any other status `to` holds an empty
+ * store, or none, and is to be removed: TARN_STORE_LOCKED, TARN_IO, TARN_FULL, TARN_NO_MEMORY,
+ * TARN_CANCELLED; with TARN_OUTCOME_UNKNOWN perhaps all. Needs room on the disk as `from` has, and
+ * memory as opening it: for the index of one log at a time. Blocks until it is done.
+ */
+TARN_API tarn_status tarn_salvage(const char *from, const char *to,
+                                  const struct tarn_check_options *options,
+                                  struct tarn_check_summary *summary);
+
 #ifdef __cplusplus
 }
 #endif

@@ -75,6 +75,12 @@ tarn_status tarn__file_header_read(const void *bytes, size_t length, enum tarn__
     return TARN_OK;
 }
 
+void tarn__file_identity_guess(const uint8_t bytes[TARN__FILE_HEADER_BYTES],
+                               uint8_t identity[TARN__IDENTITY_BYTES])
+{
+    memcpy(identity, bytes + IDENTITY_AT, TARN__IDENTITY_BYTES);
+}
+
 /* ------------------------------------------------------------------------------------------
  * Checksums
  */

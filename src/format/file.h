@@ -47,6 +47,10 @@ void tarn__file_header_write(uint8_t bytes[TARN__FILE_HEADER_BYTES], enum tarn__
 tarn_status tarn__file_header_read(const void *bytes, size_t length, enum tarn__file_kind kind,
                                    const char *path, uint8_t *identity);
 
+/* The identity in a header that is damaged: it is not verified. */
+void tarn__file_identity_guess(const uint8_t bytes[TARN__FILE_HEADER_BYTES],
+                               uint8_t identity[TARN__IDENTITY_BYTES]);
+
 /* ------------------------------------------------------------------------------------------
  * Blocks
  */

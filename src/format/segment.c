@@ -38,15 +38,10 @@ void tarn__segment_head_write(const struct tarn__segment_head *head,
                            &total); /* no end block: frames follow, and zeros */
 }
 
-static tarn_status read_head(const struct tarn__file_block *block, const uint8_t *content,
-                             const char *path, struct tarn__segment_head *head)
+static void read_fields(const uint8_t content[HEAD_BYTES], struct tarn__segment_head *head)
 {
-    struct tarn__reader reader = tarn__reader_of(content, block->length);
+    struct tarn__reader reader = tarn__reader_of(content, HEAD_BYTES);
 
-    if (block->kind != BLOCK_HEAD)
-        return tarn__file_unsupported(path, block->offset, "there is a kind of block");
-    if (block->length != HEAD_BYTES)
-        return tarn__file_corrupt(path, block->offset, "a segment's head has a wrong length");
     tarn__write_bytes(head->store, tarn__read_bytes(&reader, TARN__IDENTITY_BYTES),
                       TARN__IDENTITY_BYTES);
     head->namespace_number = tarn__read_u64(&reader);
@@ -54,6 +49,16 @@ static tarn_status read_head(const struct tarn__file_block *block, const uint8_t
     head->origin = tarn__read_u8(&reader);
     head->as_of = tarn__read_u64(&reader);
     head->base_sequence = tarn__read_u64(&reader);
+}
+
+static tarn_status read_head(const struct tarn__file_block *block, const uint8_t *content,
+                             const char *path, struct tarn__segment_head *head)
+{
+    if (block->kind != BLOCK_HEAD)
+        return tarn__file_unsupported(path, block->offset, "there is a kind of block");
+    if (block->length != HEAD_BYTES)
+        return tarn__file_corrupt(path, block->offset, "a segment's head has a wrong length");
+    read_fields(content, head);
     if (head->origin < TARN__SEGMENT_WRITTEN || head->origin > TARN__SEGMENT_COMPACTED)
         return tarn__file_unsupported(path, block->offset, "a segment has an origin");
     if (head->as_of >= SEQUENCE_BOUND || head->base_sequence > head->as_of)
@@ -91,6 +96,14 @@ tarn_status tarn__segment_head_read(const uint8_t *bytes, size_t available, cons
     *head = read;
     memcpy(identity, found, sizeof found);
     return TARN_OK;
+}
+
+void tarn__segment_head_guess(const uint8_t bytes[TARN__SEGMENT_HEAD],
+                              uint8_t identity[TARN__IDENTITY_BYTES],
+                              struct tarn__segment_head *head)
+{
+    tarn__file_identity_guess(bytes, identity);
+    read_fields(bytes + TARN__FILE_HEADER_BYTES + TARN__BLOCK_HEADER_BYTES, head);
 }
 
 /* ------------------------------------------------------------------------------------------

@@ -47,6 +47,11 @@ tarn_status tarn__segment_head_read(const uint8_t *bytes, size_t available, cons
                                     uint8_t identity[TARN__IDENTITY_BYTES],
                                     struct tarn__segment_head *head);
 
+/* Takes a head apart that is damaged, without verifying anything: all of its bytes are there. */
+void tarn__segment_head_guess(const uint8_t bytes[TARN__SEGMENT_HEAD],
+                              uint8_t identity[TARN__IDENTITY_BYTES],
+                              struct tarn__segment_head *head);
+
 /* ------------------------------------------------------------------------------------------
  * The list
  */

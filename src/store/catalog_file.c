@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define CATALOG     "catalog"
+#define CATALOG     TARN__CATALOG
 #define CATALOG_NEW "catalog.new"
 #define BYTES_MAX   ((uint64_t)1024 * 1024 * 1024)
 #define PATH_ROOM   256 /* a message has no more */

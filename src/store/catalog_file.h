@@ -7,6 +7,9 @@
 #include "format/catalog.h"
 #include "store/folder.h"
 
+/* Its name in the folder. */
+#define TARN__CATALOG "catalog"
+
 /* Reads the catalog; *found is false, and catalog untouched, where there is none. */
 tarn_status tarn__catalog_file_read(const struct tarn__folder *folder,
                                     struct tarn__catalog *catalog, bool *found);

@@ -14,7 +14,7 @@
  */
 
 struct contents {
-    bool lock, catalog, snapshots, stranger;
+    bool lock, catalog, catalog_new, snapshots, namespaces, stranger;
 };
 
 static bool note_name(void *context, const char *name)
@@ -27,7 +27,11 @@ static bool note_name(void *context, const char *name)
         contents->catalog = true;
     else if (strcmp(name, SNAPSHOTS) == 0)
         contents->snapshots = true;
-    else if (strcmp(name, "catalog.new") != 0 && strcmp(name, NAMESPACES) != 0)
+    else if (strcmp(name, NAMESPACES) == 0)
+        contents->namespaces = true;
+    else if (strcmp(name, "catalog.new") == 0)
+        contents->catalog_new = true;
+    else
         contents->stranger = true;
     return true;
 }
@@ -67,6 +71,17 @@ static tarn_status make_lock(struct tarn__folder *folder)
     return status;
 }
 
+static tarn_status take_lock(const struct tarn__folder *folder)
+{
+    tarn_status status = tarn__file_lock(folder->lock, !folder->read_only);
+
+    if (status != TARN_STORE_LOCKED)
+        return status;
+    return tarn__advise(status, folder->read_only
+                                    ? "a read-only opening waits for no writer: close it first"
+                                    : "close the others first, also those that only read");
+}
+
 static tarn_status open_lock(struct tarn__folder *folder)
 {
     enum tarn__open_mode mode = folder->read_only ? TARN__OPEN_READ : TARN__OPEN_READ_WRITE;
@@ -80,11 +95,7 @@ static tarn_status open_lock(struct tarn__folder *folder)
     else
         status = make_lock(folder);
     if (!status)
-        status = tarn__file_lock(folder->lock, !folder->read_only);
-    if (status == TARN_STORE_LOCKED)
-        return tarn__advise(status, folder->read_only
-                                        ? "a read-only opening waits for no writer: close it first"
-                                        : "close the others first, also those that only read");
+        status = take_lock(folder);
     if (!status && !has_lock)
         status = tarn__directory_sync(folder->top);
     return status;
@@ -170,6 +181,69 @@ tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os
         status = open_namespaces(folder);
     if (!status && !read_only)
         status = make_names_durable(folder);
+    if (status)
+        tarn__folder_close(folder);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Opening what may be damaged
+ */
+
+/* Opens a folder in it that should be there, or need not be. */
+static tarn_status open_folder(struct tarn__folder *folder, const char *name, bool needed,
+                               struct tarn__inspection *inspection,
+                               struct tarn__directory **directory)
+{
+    const char *path = tarn__directory_path(folder->top);
+    tarn_status status = tarn__directory_open_in(folder->top, name, directory);
+
+    if (tarn__failed_with(status, ENOENT))
+        status = needed ? tarn__fail(TARN_CORRUPT, "'%s/%s' is missing", path, name) : TARN_OK;
+    return tarn__inspection_fault(inspection, path, status);
+}
+
+static tarn_status open_contents(struct tarn__folder *folder, const struct contents *contents,
+                                 struct tarn__inspection *inspection)
+{
+    const char *path = tarn__directory_path(folder->top);
+    tarn_status status;
+
+    if (contents->lock) {
+        status = tarn__file_open(folder->top, LOCK, TARN__OPEN_READ, &folder->lock);
+        if (!status)
+            status = take_lock(folder);
+    } else {
+        status = tarn__inspection_fault(
+            inspection, path,
+            tarn__fail(TARN_CORRUPT, "'%s' has no file '" LOCK "', which every store has", path));
+    }
+    if (!status && contents->catalog_new)
+        tarn__inspection_note(inspection, path, 0,
+                              "'%s/catalog.new' is what a crash has left: the next opening removes "
+                              "it",
+                              path);
+    if (!status)
+        status = open_folder(folder, SNAPSHOTS, contents->catalog, inspection, &folder->snapshots);
+    if (!status)
+        status = open_folder(folder, NAMESPACES, false, inspection, &folder->namespaces);
+    return status;
+}
+
+tarn_status tarn__folder_open_damaged(struct tarn__folder *folder, const struct tarn__os *os,
+                                      const char *path, struct tarn__inspection *inspection)
+{
+    struct contents contents = {0};
+    tarn_status status;
+
+    *folder = (struct tarn__folder){.read_only = true};
+    status = tarn__directory_open(os, path, &folder->top);
+    if (!status)
+        status = tarn__directory_list(folder->top, note_name, &contents);
+    if (!status && !contents.catalog && !contents.snapshots && !contents.namespaces)
+        status = tarn__fail(TARN_IO, "'%s' has no store in it", path);
+    if (!status)
+        status = open_contents(folder, &contents, inspection);
     if (status)
         tarn__folder_close(folder);
     return status;

@@ -15,6 +15,7 @@
 #ifndef TARN_STORE_FOLDER_H
 #define TARN_STORE_FOLDER_H
 
+#include "base/inspection.h"
 #include "os/os.h"
 
 struct tarn__folder {
@@ -31,6 +32,13 @@ struct tarn__folder {
  */
 tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os *os,
                               const char *path, bool read_only);
+
+/*
+ * Opens and locks a folder read-only of which anything may be missing or damaged; what is, is told.
+ * TARN_STORE_LOCKED; TARN_IO: no store is there.
+ */
+tarn_status tarn__folder_open_damaged(struct tarn__folder *folder, const struct tarn__os *os,
+                                      const char *path, struct tarn__inspection *inspection);
 
 /* Makes the folder for engines' files, durable, where there is none yet. */
 tarn_status tarn__folder_need_namespaces(struct tarn__folder *folder);

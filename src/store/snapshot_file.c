@@ -12,6 +12,7 @@
 #define TEMPORARY           ".new-"
 #define BLOCK_CONTENT_BYTES ((size_t)256 * 1024)
 #define LARGE_BYTES         ((size_t)64 * 1024)
+#define SEEK_BYTES          ((size_t)4096)
 
 /* ------------------------------------------------------------------------------------------
  * Names
@@ -223,15 +224,13 @@ void tarn__snapshot_reader_close(struct tarn__snapshot_reader *reader)
     tarn_buf_release(&reader->buffer);
 }
 
-tarn_status tarn__snapshot_reader_open(struct tarn__snapshot_reader *reader,
-                                       const struct tarn__directory *directory,
-                                       const char *file_name)
+static tarn_status open_file(struct tarn__snapshot_reader *reader,
+                             const struct tarn__directory *directory, const char *file_name)
 {
-    uint8_t header[TARN__FILE_HEADER_BYTES];
-    size_t length = 0;
     tarn_status status;
 
     memset(reader, 0, sizeof *reader);
+    reader->offset = TARN__FILE_HEADER_BYTES;
     if (!directory)
         return tarn__fail(TARN_SNAPSHOT_NOT_FOUND, "the store has no snapshots");
     status = tarn__file_open(directory, file_name, TARN__OPEN_READ, &reader->file);
@@ -242,18 +241,45 @@ tarn_status tarn__snapshot_reader_open(struct tarn__snapshot_reader *reader,
         tarn__failed_with(status, EINVAL))
         return tarn__fail(TARN_CORRUPT, "'%s/%s' is not a regular file",
                           tarn__directory_path(directory), file_name);
+    return status;
+}
+
+tarn_status tarn__snapshot_reader_open_damaged(struct tarn__snapshot_reader *reader,
+                                               const struct tarn__directory *directory,
+                                               const char *file_name, tarn_status *header)
+{
+    uint8_t bytes[TARN__FILE_HEADER_BYTES] = {0};
+    size_t length = 0;
+    tarn_status status = open_file(reader, directory, file_name);
+
     if (status)
         return status;
     status = tarn__file_size(reader->file, &reader->size);
-    if (!status)
-        status = tarn__file_read_some(reader->file, header, sizeof header, 0, &length);
-    if (!status)
-        status = tarn__file_header_read(header, length, TARN__FILE_SNAPSHOT,
-                                        tarn__file_path(reader->file), reader->identity);
-    if (status)
+    if (status) {
         tarn__snapshot_reader_close(reader);
-    reader->offset = TARN__FILE_HEADER_BYTES;
-    return status;
+        return status;
+    }
+    *header = tarn__file_read_some(reader->file, bytes, sizeof bytes, 0, &length);
+    if (!*header)
+        *header = tarn__file_header_read(bytes, length, TARN__FILE_SNAPSHOT,
+                                         tarn__file_path(reader->file), reader->identity);
+    if (*header == TARN_CORRUPT)
+        tarn__file_identity_guess(bytes, reader->identity);
+    return TARN_OK;
+}
+
+tarn_status tarn__snapshot_reader_open(struct tarn__snapshot_reader *reader,
+                                       const struct tarn__directory *directory,
+                                       const char *file_name)
+{
+    tarn_status header;
+    tarn_status status = tarn__snapshot_reader_open_damaged(reader, directory, file_name, &header);
+
+    if (status)
+        return status;
+    if (header)
+        tarn__snapshot_reader_close(reader);
+    return header;
 }
 
 tarn_status tarn__snapshot_reader_check_end(struct tarn__snapshot_reader *reader)
@@ -296,7 +322,7 @@ static tarn_status read_header(struct tarn__snapshot_reader *reader)
     return status;
 }
 
-tarn_status tarn__snapshot_reader_next(struct tarn__snapshot_reader *reader, const void **content)
+tarn_status tarn__snapshot_reader_read(struct tarn__snapshot_reader *reader, const void **content)
 {
     const char *path = tarn__file_path(reader->file);
     uint64_t at = reader->offset + TARN__BLOCK_HEADER_BYTES;
@@ -308,16 +334,92 @@ tarn_status tarn__snapshot_reader_next(struct tarn__snapshot_reader *reader, con
         status = tarn__file_read(reader->file, reader->buffer.data, reader->block.length, at);
     if (!status)
         status = tarn__block_verify(&reader->block, reader->buffer.data, path);
-    if (!status)
-        status = tarn__snapshot_accept(&reader->reading, &reader->block, reader->buffer.data, path);
+    if (status)
+        return status;
+    reader->offset = at + reader->block.length;
+    *content = reader->buffer.data;
+    return TARN_OK;
+}
+
+tarn_status tarn__snapshot_reader_accept(struct tarn__snapshot_reader *reader, const void *content)
+{
+    const char *path = tarn__file_path(reader->file);
+    tarn_status status = tarn__snapshot_accept(&reader->reading, &reader->block, content, path);
+
     if (status)
         return status;
     if (reader->block.kind == TARN__BLOCK_END)
-        status = tarn__block_end_verify(&reader->block, reader->buffer.data, &reader->total,
-                                        reader->size, path);
-    else
-        tarn__block_total_add(&reader->total, reader->block.checksum);
-    reader->offset = at + reader->block.length;
-    *content = reader->buffer.data;
+        return tarn__block_end_verify(&reader->block, content, &reader->total, reader->size, path);
+    tarn__block_total_add(&reader->total, reader->block.checksum);
+    return TARN_OK;
+}
+
+tarn_status tarn__snapshot_reader_next(struct tarn__snapshot_reader *reader, const void **content)
+{
+    const void *read;
+    tarn_status status = tarn__snapshot_reader_read(reader, &read);
+
+    if (!status)
+        status = tarn__snapshot_reader_accept(reader, read);
+    if (!status)
+        *content = read;
     return status;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Going on behind damage
+ */
+
+/* Where in some bytes of the file the header of a block may be. */
+static size_t find_header(const uint8_t *bytes, size_t from, size_t length)
+{
+    for (; from + TARN__BLOCK_HEADER_BYTES <= length; from++) {
+        const uint8_t *at = bytes + from;
+
+        if (!(at[5] | at[6] | at[7]) && at[4] &&
+            (at[4] <= TARN__SNAPSHOT_NAMESPACE_END || at[4] == TARN__BLOCK_END))
+            return from;
+    }
+    return from;
+}
+
+/* Whether there is a whole block at the offset, as far as there is memory to tell; the reader stays
+ * there. */
+static bool is_block(struct tarn__snapshot_reader *reader)
+{
+    uint64_t offset = reader->offset;
+    const void *content;
+    tarn_status status = tarn__snapshot_reader_read(reader, &content);
+
+    reader->offset = offset;
+    return status == TARN_OK || status == TARN_NO_MEMORY;
+}
+
+tarn_status tarn__snapshot_reader_seek(struct tarn__snapshot_reader *reader)
+{
+    uint8_t bytes[SEEK_BYTES];
+    size_t length, at;
+
+    reader->offset++;
+    while (reader->offset + TARN__BLOCK_HEADER_BYTES <= reader->size) {
+        uint64_t begin = reader->offset;
+        tarn_status status =
+            tarn__file_read_some(reader->file, bytes, sizeof bytes, begin, &length);
+
+        if (status == TARN_NO_MEMORY)
+            return status;
+        if (status || length < TARN__BLOCK_HEADER_BYTES) {
+            reader->offset = (begin / SEEK_BYTES + 1) * SEEK_BYTES;
+            continue;
+        }
+        for (at = 0; (at = find_header(bytes, at, length)) + TARN__BLOCK_HEADER_BYTES <= length;
+             at++) {
+            reader->offset = begin + at;
+            if (is_block(reader))
+                return TARN_OK;
+        }
+        reader->offset = begin + length - TARN__BLOCK_HEADER_BYTES + 1;
+    }
+    reader->offset = reader->size;
+    return TARN_OK;
 }

@@ -92,6 +92,12 @@ tarn_status tarn__snapshot_reader_open(struct tarn__snapshot_reader *reader,
                                        const struct tarn__directory *directory,
                                        const char *file_name);
 
+/* The same for a file that may be damaged: *header tells of the header, and has the identity that
+ * stands in it tried where that is TARN_CORRUPT. */
+tarn_status tarn__snapshot_reader_open_damaged(struct tarn__snapshot_reader *reader,
+                                               const struct tarn__directory *directory,
+                                               const char *file_name, tarn_status *header);
+
 /* Whether the file ends as the one that it begins as: its end block counts in this file, at this
  * place. What is between is not looked at. */
 tarn_status tarn__snapshot_reader_check_end(struct tarn__snapshot_reader *reader);
@@ -99,6 +105,14 @@ tarn_status tarn__snapshot_reader_check_end(struct tarn__snapshot_reader *reader
 /* Reads the next block, verified and in its place; the end block included. content is valid until
  * the next call. */
 tarn_status tarn__snapshot_reader_next(struct tarn__snapshot_reader *reader, const void **content);
+
+/* The two steps of that: the next block, verified by itself; and whether it may come there. */
+tarn_status tarn__snapshot_reader_read(struct tarn__snapshot_reader *reader, const void **content);
+tarn_status tarn__snapshot_reader_accept(struct tarn__snapshot_reader *reader, const void *content);
+
+/* Behind something that is no whole block: looks for the next one that is, and goes there, or to
+ * the end of the file. Steps over what cannot be read. */
+tarn_status tarn__snapshot_reader_seek(struct tarn__snapshot_reader *reader);
 
 const char *tarn__snapshot_reader_path(const struct tarn__snapshot_reader *reader);
 

@@ -9,25 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST             "segments"
-#define LIST_NEW         "segments.new"
-#define LIST_BYTES_MAX   ((uint64_t)64 * 1024 * 1024)
+#define LIST             TARN__SEGMENT_LIST
+#define LIST_NEW         TARN__SEGMENT_LIST_NEW
 #define SUFFIX           ".segment"
-#define NAME_ROOM        32
+#define NAME_ROOM        TARN__SEGMENT_NAME_ROOM
 #define PATH_ROOM        256 /* a message has no more */
 #define NUMBERS_RESERVED 16
 
-static void file_name(uint64_t number, char name[NAME_ROOM])
+void tarn__segment_name(uint64_t number, char name[NAME_ROOM])
 {
     snprintf(name, NAME_ROOM, "%" PRIu64 SUFFIX, number);
 }
 
-static bool number_of(const char *name, uint64_t *number)
+bool tarn__segment_number_of(const char *name, uint64_t *number)
 {
     char again[NAME_ROOM];
 
     *number = strtoull(name, NULL, 10);
-    file_name(*number, again);
+    tarn__segment_name(*number, again);
     return strcmp(name, again) == 0;
 }
 
@@ -129,7 +128,7 @@ static void remove_file(const struct tarn__segments *segments, const struct tarn
 {
     char name[NAME_ROOM];
 
-    file_name(segment->head.number, name);
+    tarn__segment_name(segment->head.number, name);
     (void)tarn__file_unlink(segments->directory, name);
 }
 
@@ -139,7 +138,7 @@ tarn_status tarn__segments_open_file(struct tarn__segments *segments, struct tar
 
     if (segment->file)
         return TARN_OK;
-    file_name(segment->head.number, name);
+    tarn__segment_name(segment->head.number, name);
     return tarn__file_open(segments->directory, name,
                            segments->read_only ? TARN__OPEN_READ : TARN__OPEN_READ_WRITE,
                            &segment->file);
@@ -223,7 +222,7 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
         tarn__free(segment);
         return status;
     }
-    file_name(segment->head.number, name);
+    tarn__segment_name(segment->head.number, name);
     status = tarn__file_open(segments->directory, name, TARN__OPEN_CREATE, &segment->file);
     if (!status)
         status = write_new_file(segments, segment);
@@ -332,7 +331,7 @@ tarn_status tarn__segment_corrupt(const struct tarn__segments *segments,
 {
     char name[NAME_ROOM], path[PATH_ROOM];
 
-    file_name(segment->head.number, name);
+    tarn__segment_name(segment->head.number, name);
     snprintf(path, sizeof path, "%s/%s", tarn__directory_path(segments->directory), name);
     return tarn__file_corrupt(path, offset, "a record is damaged");
 }
@@ -503,7 +502,7 @@ static bool note_name(void *context, const char *name)
     const struct tarn__segment_list *list = leftover->list;
     uint64_t number;
 
-    if (!number_of(name, &number))
+    if (!tarn__segment_number_of(name, &number))
         return true;
     for (size_t i = 0; i < list->count; i++)
         if (list->entries[i].number == number)
@@ -540,7 +539,7 @@ static tarn_status remove_leftovers(const struct tarn__directory *directory,
         if (!status)
             status = check_leftovers(directory, &leftover);
         if (!status && leftover.found) {
-            file_name(leftover.number, name);
+            tarn__segment_name(leftover.number, name);
             status = tarn__file_unlink(directory, name);
         }
     } while (!status && leftover.found);
@@ -562,7 +561,8 @@ static tarn_status read_list(const struct tarn__segments *segments, struct tarn_
 {
     struct tarn_buf bytes = {0};
     char path[PATH_ROOM];
-    tarn_status status = tarn__file_read_whole(segments->directory, LIST, LIST_BYTES_MAX, &bytes);
+    tarn_status status =
+        tarn__file_read_whole(segments->directory, LIST, TARN__SEGMENT_LIST_BYTES_MAX, &bytes);
 
     snprintf(path, sizeof path, "%s/" LIST, tarn__directory_path(segments->directory));
     if (tarn__failed_with(status, ENOENT))

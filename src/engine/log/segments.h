@@ -29,6 +29,14 @@
 
 #define TARN__GRANULE_BYTES ((uint64_t)TARN__FRAME_ALIGNMENT << TARN__GRANULE_SHIFT)
 
+/* Names in the directory of a log. */
+#define TARN__SEGMENT_LIST           "segments"
+#define TARN__SEGMENT_LIST_NEW       "segments.new"
+#define TARN__SEGMENT_LIST_BYTES_MAX ((uint64_t)64 * 1024 * 1024)
+#define TARN__SEGMENT_NAME_ROOM      32
+void tarn__segment_name(uint64_t number, char name[TARN__SEGMENT_NAME_ROOM]);
+bool tarn__segment_number_of(const char *name, uint64_t *number);
+
 struct tarn__segment {
     struct tarn__segment_head head;
     uint8_t identity[TARN__IDENTITY_BYTES];

@@ -43,6 +43,10 @@ static tarn_status have(struct tarn__frame_walk *walk, size_t wanted, const uint
         status = tarn__buf_reserve(&walk->bytes, length);
         if (!status && length)
             status = tarn__file_read(walk->segment->file, walk->bytes.data, length, walk->offset);
+        if (status == TARN_IO && walk->spares && length > wanted) {
+            length = wanted;
+            status = tarn__file_read(walk->segment->file, walk->bytes.data, length, walk->offset);
+        }
         if (status)
             return status;
         walk->bytes.length = length;
@@ -153,7 +157,8 @@ tarn_status tarn__frame_walk_seek(struct tarn__frame_walk *walk, enum tarn__fram
         if (*found == TARN__FRAME_WHOLE || *found == TARN__FRAME_UNKNOWN)
             return status;
     }
-    walk->offset = walk->end;
+    if (!status)
+        walk->offset = walk->end;
     *found = TARN__FRAME_NOTHING;
     return status;
 }

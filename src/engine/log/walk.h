@@ -14,6 +14,7 @@ struct tarn__frame_walk {
     uint64_t bytes_at;      /* which begins there */
     struct tarn_buf before; /* the stretch that was read before it */
     uint64_t stretches;     /* how many were read */
+    bool spares;            /* where a stretch cannot be read, only what is needed of it is */
 
     /* The frame that was found last. What it points to is valid until two more stretches were read.
      */
@@ -31,7 +32,8 @@ void tarn__frame_walk_release(struct tarn__frame_walk *walk);
 tarn_status tarn__frame_walk_next(struct tarn__frame_walk *walk, enum tarn__frame_found *found);
 
 /* Looks for the next place at which there is a frame, behind something that is none; *found is
- * TARN__FRAME_NOTHING where there is none up to the end. */
+ * TARN__FRAME_NOTHING where there is none up to the end. If reading fails, the walk is where it
+ * did. */
 tarn_status tarn__frame_walk_seek(struct tarn__frame_walk *walk, enum tarn__frame_found *found);
 
 /* Calls visit for each record of the frame that was found: one, or those of a batch, with the
