@@ -451,6 +451,57 @@ tarn_status tarn__catalog_decode(const void *bytes, size_t length, const char *p
     return status;
 }
 
+/* Its header, fields with a name of 1 byte, autosave settings without a pattern. */
+#define NAMESPACE_BLOCK_BYTES_MIN 73
+
+/* Takes what a whole block says. One that does not fit to those before is left out. */
+static void take_block(struct tarn__catalog *catalog, const struct tarn__file_block *block,
+                       const uint8_t *content, bool *has_store)
+{
+    struct tarn__catalog store = {0};
+    struct tarn__catalog_namespace *ns = &catalog->namespaces[catalog->count];
+
+    if (block->kind == TARN__CATALOG_STORE && !read_store(block, content, "", &store)) {
+        store.namespaces = catalog->namespaces;
+        store.count = catalog->count;
+        *catalog = store;
+        *has_store = true;
+    }
+    if (block->kind != TARN__CATALOG_NAMESPACE || read_namespace(block, content, "", ns))
+        return;
+    if (catalog->count == 0 || tarn__name_compare(name_of(ns - 1), name_of(ns)) < 0)
+        catalog->count++;
+}
+
+tarn_status tarn__catalog_decode_rest(const void *bytes, size_t length, bool *has_store,
+                                      struct tarn__catalog *out)
+{
+    uint64_t offset = TARN__FILE_HEADER_BYTES;
+    uint8_t identity[TARN__IDENTITY_BYTES];
+    struct tarn__catalog catalog = {0};
+    struct tarn__file_block block;
+
+    *has_store = false;
+    *out = catalog;
+    if (length < TARN__FILE_HEADER_BYTES)
+        return TARN_OK;
+    catalog.namespaces = tarn__allocate_zeroed(
+        (length / NAMESPACE_BLOCK_BYTES_MIN + 1) * sizeof catalog.namespaces[0]);
+    if (!catalog.namespaces)
+        return TARN_NO_MEMORY;
+    tarn__file_identity_guess(bytes, identity);
+    while (tarn__block_header_read((const uint8_t *)bytes + offset, length - offset, identity,
+                                   offset, length, "", &block) == TARN_OK) {
+        const uint8_t *content = (const uint8_t *)bytes + offset + TARN__BLOCK_HEADER_BYTES;
+
+        if (tarn__block_verify(&block, content, "") == TARN_OK)
+            take_block(&catalog, &block, content, has_store);
+        offset += TARN__BLOCK_HEADER_BYTES + block.length;
+    }
+    *out = catalog;
+    return TARN_OK;
+}
+
 void tarn__catalog_release(struct tarn__catalog *catalog)
 {
     if (!catalog)

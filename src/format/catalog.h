@@ -56,6 +56,11 @@ tarn_status tarn__catalog_encode(const struct tarn__catalog *catalog,
 tarn_status tarn__catalog_decode(const void *bytes, size_t length, const char *path,
                                  struct tarn__catalog *out);
 
+/* Takes from a damaged file what is whole in it, block by block: namespaces, ordered as they should
+ * be, and of the store what *has_store tells; else that is 0. TARN_NO_MEMORY. */
+tarn_status tarn__catalog_decode_rest(const void *bytes, size_t length, bool *has_store,
+                                      struct tarn__catalog *out);
+
 /* Frees the namespaces and sets the catalog to zero. NULL is allowed. */
 void tarn__catalog_release(struct tarn__catalog *catalog);
 

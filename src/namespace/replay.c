@@ -3,6 +3,7 @@
  * records are entered together, so that memory serves the misses of many at once.
  */
 #include "base/status.h"
+#include "namespace/fill.h"
 #include "namespace/operation.h"
 #include "namespace/tombstones.h"
 
@@ -158,4 +159,57 @@ tarn_status tarn__namespace_replay(tarn_namespace *ns, struct tarn__replayed *re
     atomic_store(&ns->keys, keys);
     atomic_store(&ns->bytes, bytes);
     return TARN_OK;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * The same with records that come from elsewhere: fill.h
+ */
+
+/* Whether the key is in the index at all. */
+static bool has_key(tarn_namespace *ns, struct tarn__held *held, uint64_t hash,
+                    struct tarn_slice key)
+{
+    struct tarn__key_search search = {.ns = ns, .key = key};
+    struct tarn__entry entry = {0};
+
+    tarn__index_find(held->index, hash, tarn__leads_to_key, &search, &entry);
+    return entry.location != 0;
+}
+
+static tarn_status fill_held(tarn_namespace *ns, struct tarn__held *held, struct tarn__write *write,
+                             uint64_t hash, bool *divide)
+{
+    struct tarn__sight sight;
+    tarn_status status = TARN_OK;
+
+    if (!write->removes || has_key(ns, held, hash, write->record.key))
+        status = ns->engine->restore(ns->engine_state, write, 1);
+    if (status)
+        return status;
+    if (write->removes) {
+        take_out(ns, held, hash, &write->record);
+        return TARN_OK;
+    }
+    tarn__sight_begin(held->index, hash, &sight);
+    status = enter(ns, held, held->shard, hash, write->location, &sight);
+    if (!status && tarn__index_grow(held->index, &held->shard->growth, 0))
+        *divide = tarn__index_wants_groups(held->index, &held->shard->growth);
+    return status;
+}
+
+tarn_status tarn__fill_again(tarn_namespace *ns, const struct tarn__record *record, bool removes)
+{
+    struct tarn__write write = {.record = *record, .removes = removes};
+    uint64_t hash = tarn__hash(record->key, ns->environment->seed);
+    struct tarn__held held;
+    bool divide = false;
+    tarn_status status = tarn__shard_lock(ns, hash, !removes, NULL, &held);
+
+    if (status)
+        return removes && status == TARN_KEY_NOT_FOUND ? TARN_OK : status;
+    status = fill_held(ns, &held, &write, hash, &divide);
+    tarn__shard_unlock(&held);
+    if (divide)
+        tarn__shards_divide(ns);
+    return status;
 }

@@ -41,6 +41,20 @@ tarn_status tarn__catalog_file_read(const struct tarn__folder *folder,
     return status;
 }
 
+tarn_status tarn__catalog_file_read_rest(const struct tarn__folder *folder, bool *has_store,
+                                         struct tarn__catalog *catalog)
+{
+    struct tarn_buf bytes = {0};
+    tarn_status status = tarn__file_read_whole(folder->top, CATALOG, BYTES_MAX, &bytes);
+
+    *has_store = false;
+    if (status)
+        return status == TARN_NO_MEMORY ? status : TARN_OK; /* it was told */
+    status = tarn__catalog_decode_rest(bytes.data, bytes.length, has_store, catalog);
+    tarn_buf_release(&bytes);
+    return status;
+}
+
 tarn_status tarn__catalog_file_replace(const struct tarn__os *os, const struct tarn__folder *folder,
                                        const struct tarn__catalog *catalog)
 {

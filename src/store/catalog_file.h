@@ -14,6 +14,11 @@
 tarn_status tarn__catalog_file_read(const struct tarn__folder *folder,
                                     struct tarn__catalog *catalog, bool *found);
 
+/* Reads what is whole in a catalog that is damaged: nothing, where it cannot be read at all.
+ * TARN_NO_MEMORY. */
+tarn_status tarn__catalog_file_read_rest(const struct tarn__folder *folder, bool *has_store,
+                                         struct tarn__catalog *catalog);
+
 /* Puts a catalog in place of the one that is there. TARN_OUTCOME_UNKNOWN: one of the two is. */
 tarn_status tarn__catalog_file_replace(const struct tarn__os *os, const struct tarn__folder *folder,
                                        const struct tarn__catalog *catalog);

@@ -90,8 +90,12 @@ static tarn_status read_catalog(struct tarn__remains *remains)
     else if (!remains->has_catalog)
         status = tarn__fail(TARN_CORRUPT, "'%s' is missing", path);
     status = tarn__inspection_fault(&remains->inspection, path, status);
-    if (status || !remains->has_catalog)
+    if (status)
         return status;
+    remains->has_identity = remains->has_catalog;
+    if (!remains->has_catalog)
+        return tarn__catalog_file_read_rest(&remains->folder, &remains->has_identity,
+                                            &remains->catalog);
     remains->inspection.summary.files++;
     (void)add_size(&measure, TARN__CATALOG);
     return tarn__inspection_read(&remains->inspection, measure.bytes);
@@ -251,7 +255,7 @@ static tarn_status visit_home(struct tarn__remains *remains,
 {
     const struct tarn__directory *homes = remains->folder.namespaces;
     struct tarn__log_source source = {
-        .store = remains->has_catalog ? remains->catalog.identity : NULL, .number = number};
+        .store = remains->has_identity ? remains->catalog.identity : NULL, .number = number};
     char name[NAME_ROOM], path[PATH_ROOM];
     tarn_status status;
 

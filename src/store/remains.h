@@ -15,8 +15,9 @@ struct tarn__remains {
     const struct tarn__os *os;
     struct tarn__inspection inspection;
     struct tarn__folder folder;
-    bool has_catalog;
-    struct tarn__catalog catalog; /* empty without one */
+    bool has_catalog;             /* whole */
+    bool has_identity;            /* the catalog says that of the store */
+    struct tarn__catalog catalog; /* or what is left of it */
     char (*snapshots)[TARN__SNAPSHOT_FILE_NAME_BYTES];
     size_t snapshot_count, snapshot_capacity;
     uint64_t *homes; /* numbers of those that the catalog does not tell of */
