@@ -179,6 +179,7 @@ static bool has_key(tarn_namespace *ns, struct tarn__held *held, uint64_t hash,
 static tarn_status fill_held(tarn_namespace *ns, struct tarn__held *held, struct tarn__write *write,
                              uint64_t hash, bool *divide)
 {
+    const struct replay replay = {.ns = ns};
     struct tarn__sight sight;
     tarn_status status = TARN_OK;
 
@@ -191,7 +192,7 @@ static tarn_status fill_held(tarn_namespace *ns, struct tarn__held *held, struct
         return TARN_OK;
     }
     tarn__sight_begin(held->index, hash, &sight);
-    status = enter(ns, held, held->shard, hash, write->location, &sight);
+    status = enter(&replay, held, held->shard, hash, write->location, &sight);
     if (!status && tarn__index_grow(held->index, &held->shard->growth, 0))
         *divide = tarn__index_wants_groups(held->index, &held->shard->growth);
     return status;

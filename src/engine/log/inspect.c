@@ -214,7 +214,6 @@ static tarn_status find_end(struct log_inspection *log)
 struct reading {
     struct log_inspection *log;
     const struct tarn__log_part *part;
-    uint64_t least_behind; /* the lowest sequence that may be in the parts that follow */
 };
 
 static tarn_status visit(void *context, const struct tarn__frame *frame, uint64_t offset)
@@ -222,7 +221,6 @@ static tarn_status visit(void *context, const struct tarn__frame *frame, uint64_
     const struct reading *reading = context;
     struct log_inspection *log = reading->log;
     const struct tarn__log_reader *reader = log->reader;
-    uint64_t sequence = frame->record.info.sequence;
 
     (void)offset;
     log->inspection->summary.records++;
@@ -231,8 +229,7 @@ static tarn_status visit(void *context, const struct tarn__frame *frame, uint64_
     if (frame->kind == TARN__FRAME_PUT)
         return reader->put(reader->context, &frame->record);
     return reader->remove(reader->context, &frame->record,
-                          tarn__log_part_is_written(reading->part) &&
-                              sequence < reading->least_behind);
+                          !tarn__log_part_is_written(reading->part));
 }
 
 /* What seems to be the key of a frame that is damaged. */
@@ -380,21 +377,10 @@ static tarn_status guess_base(struct log_inspection *log, struct tarn__log_part 
     return status;
 }
 
-/* The lowest sequence that may be in the parts behind one. */
-static uint64_t least_behind(const struct log_inspection *log, size_t at)
-{
-    uint64_t least = UINT64_MAX;
-
-    while (++at < log->parts.count)
-        if (log->parts.all[at].usable && log->parts.all[at].segment.frames.base_sequence < least)
-            least = log->parts.all[at].segment.frames.base_sequence;
-    return least;
-}
-
 static tarn_status read_part(struct log_inspection *log, size_t at)
 {
     struct tarn__log_part *part = &log->parts.all[at];
-    struct reading reading = {.log = log, .part = part, .least_behind = least_behind(log, at)};
+    struct reading reading = {.log = log, .part = part};
     struct tarn__frame_walk walk;
     tarn_status status = tarn__log_part_open(&log->parts, part);
 

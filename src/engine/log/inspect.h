@@ -27,8 +27,8 @@ struct tarn__log_source {
 struct tarn__log_reader {
     void *context;
     tarn_status (*put)(void *context, const struct tarn__record *record);
-    /* is_last: no put of the key with a lower sequence comes any more. */
-    tarn_status (*remove)(void *context, const struct tarn__record *record, bool is_last);
+    /* lasts: older puts of the key may come after it. */
+    tarn_status (*remove)(void *context, const struct tarn__record *record, bool lasts);
 };
 
 /* reader may be NULL. TARN_OK also where there were faults; what inspection.h returns, and what the
