@@ -108,7 +108,8 @@ static const char *advice(tarn_status status)
     case TARN_STORE_LOCKED:
         return "wait until the process that has it open has ended, or give --wait SECONDS";
     case TARN_CORRUPT:
-        return "keep a copy of the folder as it is, then put the file back from one that is whole";
+        return "`tarn check` lists what is damaged; `tarn salvage` brings what is whole into "
+               "another store";
     case TARN_UNSUPPORTED_VERSION:
         return "use the version that wrote it, or a later one";
     case TARN_VALUE_TOO_LARGE:

@@ -56,20 +56,28 @@ static int report_no_store(const struct session *session)
                         dir);
 }
 
+bool session_wait(const struct invocation *call, uint64_t *waited_ms)
+{
+    const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
+
+    if (*waited_ms >= call->globals.wait_ms)
+        return false;
+    nanosleep(&pause, NULL);
+    *waited_ms += RETRY_MS;
+    return true;
+}
+
 static tarn_status open_store(struct session *session)
 {
-    const struct globals *globals = &session->call->globals;
     const struct tarn_options options = {.size = sizeof options,
                                          .read_only = !(session->need & SESSION_WRITES)};
-    const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
+    uint64_t waited_ms = 0;
     tarn_status status;
 
-    for (uint64_t waited_ms = 0;; waited_ms += RETRY_MS) {
-        status = tarn_open(globals->data_dir, &options, &session->store);
-        if (status != TARN_STORE_LOCKED || waited_ms >= globals->wait_ms)
-            return status;
-        nanosleep(&pause, NULL);
-    }
+    do
+        status = tarn_open(session->call->globals.data_dir, &options, &session->store);
+    while (status == TARN_STORE_LOCKED && session_wait(session->call, &waited_ms));
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------

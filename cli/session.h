@@ -23,6 +23,10 @@ struct session {
     unsigned need;
 };
 
+/* Waits a little for a store that is locked; false: it has waited as long as --wait allows. Begin
+ * with 0. */
+bool session_wait(const struct invocation *call, uint64_t *waited_ms);
+
 /* 0, or the exit code after an error was reported; then nothing is open. */
 int session_begin(struct session *session, const struct invocation *call, unsigned need);
 

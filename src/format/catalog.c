@@ -485,17 +485,20 @@ tarn_status tarn__catalog_decode_rest(const void *bytes, size_t length, bool *ha
     *out = catalog;
     if (length < TARN__FILE_HEADER_BYTES)
         return TARN_OK;
-    catalog.namespaces = tarn__allocate_zeroed(
-        (length / NAMESPACE_BLOCK_BYTES_MIN + 1) * sizeof catalog.namespaces[0]);
+    catalog.namespaces = tarn__allocate_zeroed((length / NAMESPACE_BLOCK_BYTES_MIN + 1) *
+                                               sizeof catalog.namespaces[0]);
     if (!catalog.namespaces)
         return TARN_NO_MEMORY;
     tarn__file_identity_guess(bytes, identity);
-    while (tarn__block_header_read((const uint8_t *)bytes + offset, length - offset, identity,
-                                   offset, length, "", &block) == TARN_OK) {
-        const uint8_t *content = (const uint8_t *)bytes + offset + TARN__BLOCK_HEADER_BYTES;
+    while (length - offset > TARN__BLOCK_HEADER_BYTES) {
+        const uint8_t *at = (const uint8_t *)bytes + offset;
 
-        if (tarn__block_verify(&block, content, "") == TARN_OK)
-            take_block(&catalog, &block, content, has_store);
+        if (tarn__block_header_read(at, length - offset, identity, offset, length, "", &block) ||
+            tarn__block_verify(&block, at + TARN__BLOCK_HEADER_BYTES, "")) {
+            offset++;
+            continue;
+        }
+        take_block(&catalog, &block, at + TARN__BLOCK_HEADER_BYTES, has_store);
         offset += TARN__BLOCK_HEADER_BYTES + block.length;
     }
     *out = catalog;

@@ -14,7 +14,7 @@
  * namespace is good for nothing but to be ended. */
 tarn_status tarn__fill(tarn_namespace *ns, const struct tarn__record *records, size_t count);
 
-/* Stores one record with the sequence that it has, in a namespace likewise: it counts unless the key
+/* Stores one record with the sequence that it has, in such a namespace: it counts unless the key
  * has one with a higher sequence. removes: instead, the key is taken away, unless it has one. */
 tarn_status tarn__fill_again(tarn_namespace *ns, const struct tarn__record *record, bool removes);
 

@@ -148,6 +148,7 @@ static tarn_status take(struct snapshot_inspection *snapshot, const void *conten
     case TARN__SNAPSHOT_NAMESPACE:
         snapshot->known = true;
         snapshot->found->namespaces++;
+        snapshot->found->number = reader->reading.ns.number;
         snapshot->inspection->namespace_name =
             tarn_slice_of(reader->reading.ns.name, reader->reading.ns.name_length);
         return visitor && visitor->begin ? visitor->begin(visitor->context, &reader->reading.ns)

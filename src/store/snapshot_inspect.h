@@ -26,7 +26,8 @@ struct tarn__snapshot_found {
     bool has_head;
     struct tarn__snapshot_head head; /* with has_head */
     uint64_t sequence;               /* the highest of a record, and of the head */
-    uint32_t namespaces;             /* that began */
+    uint32_t namespaces;             /* that began, */
+    uint64_t number;                 /* and that of the last one */
     uint64_t strays;                 /* records of namespaces that are not known */
 };
 

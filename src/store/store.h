@@ -54,10 +54,13 @@ struct tarn_store {
 tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
                              const struct tarn_options *options, tarn_store **store);
 
-/* tarn_check(), likewise. */
+/* tarn_check() and tarn_salvage(), likewise. */
 tarn_status tarn__store_check(const struct tarn__os *os, const char *dir,
                               const struct tarn_check_options *options,
                               struct tarn_check_summary *summary);
+tarn_status tarn__store_salvage(const struct tarn__os *os, const char *from, const char *to,
+                                const struct tarn_check_options *options,
+                                struct tarn_check_summary *summary);
 
 static inline bool tarn__store_in_folder(const tarn_store *store)
 {

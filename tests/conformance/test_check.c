@@ -352,9 +352,8 @@ static void test_stray_files(void **state)
 static void test_swapped(void **state)
 {
     struct store_folder *f = *state;
-    const char *ends[][2] = {{"/17.segment", "/18.segment"},
-                             {"/one.snapshot", "/catalog"},
-                             {"/segments", "/catalog"}};
+    const char *ends[][2] = {
+        {"/17.segment", "/18.segment"}, {"/one.snapshot", "/catalog"}, {"/segments", "/catalog"}};
     struct store_files files;
     struct told told = {0};
 

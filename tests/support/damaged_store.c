@@ -86,7 +86,6 @@ tarn_status check_told(const char *path, struct told *told)
     return status;
 }
 
-#if 0
 tarn_status salvage_told(const char *from, const char *to, struct told *told)
 {
     struct tarn_check_options options = options_of(told);
@@ -95,7 +94,6 @@ tarn_status salvage_told(const char *from, const char *to, struct told *told)
     expect_summed_up(status, told);
     return status;
 }
-#endif
 
 bool told_of(const struct told *told, const char *words)
 {
@@ -199,8 +197,9 @@ unsigned count_some(tarn_namespace *ns, unsigned from, unsigned to, size_t bytes
 
 void damaged_store_fill(struct store_folder *f, unsigned keys, size_t size)
 {
-    const struct tarn_namespace_options *on_log = NAMESPACE_OPTIONS(
-        .engine = TARN_ENGINE_LOG, .sync = TARN_SYNC_NONE, .segment_bytes = 65536);
+    const struct tarn_namespace_options *on_log =
+        NAMESPACE_OPTIONS(.engine = TARN_ENGINE_LOG, .sync = TARN_SYNC_NONE,
+                          .segment_bytes = 65536);
     tarn_namespace *log = store_folder_create(f, "log", on_log);
     tarn_namespace *other = store_folder_create(f, "other", on_log);
     char key[NUMBERED_KEY_ROOM];

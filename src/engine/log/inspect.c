@@ -257,6 +257,13 @@ static struct tarn_slice guess_key(const uint8_t *bytes, size_t length)
     return tarn_slice_of(key, key_length);
 }
 
+/* Whether what is damaged seems to be a batch. */
+static bool is_batch(const uint8_t *bytes, size_t length)
+{
+    return length > TARN__FRAME_CHECKSUM_BYTES &&
+           (bytes[TARN__FRAME_CHECKSUM_BYTES] & TARN__FRAME_KIND_MASK) == TARN__FRAME_BATCH;
+}
+
 /* Tells of a place without a frame where one was durable; the walk is behind it. */
 static tarn_status tell_gap(struct log_inspection *log, const struct tarn__frame_walk *walk,
                             uint64_t offset, enum gap_kind kind)
@@ -277,6 +284,9 @@ static tarn_status tell_gap(struct log_inspection *log, const struct tarn__frame
         status = tarn__fail_at(TARN_IO, offset,
                                "%" PRIu64 " bytes could not be read, at offset %" PRIu64 " of '%s'",
                                lost, offset, log->parts.path);
+    else if (is_batch(bytes.data, read ? 0 : bytes.length))
+        status = tarn__file_corrupt(log->parts.path, offset,
+                                    "a batch is damaged, and what is whole in it read by itself");
     else
         status = tarn__fail_at(TARN_CORRUPT, offset,
                                "there is no whole record in %" PRIu64 " bytes in which one was, at "
