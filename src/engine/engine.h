@@ -22,6 +22,7 @@
 #include "base/jobs.h"
 #include "base/pages.h"
 #include "engine/completions.h"
+#include "format/checkpoint.h"
 #include "format/record.h"
 #include "os/os.h"
 
@@ -132,6 +133,16 @@ struct tarn__engine {
      * but read and retire, which it may lead to. */
     tarn_status (*replay)(void *state, const struct tarn__replay *replay,
                           struct tarn__replayed *replayed);
+
+    /*
+     * May be NULL: there are no checkpoints. covered: fills in which files hold what is in the
+     * index now, after finish; nothing where a replay is short enough. cover: before replay, which
+     * then hands out no more than what a checkpoint does not cover; false: it is not of these
+     * files. NULL: all is replayed again. holds: whether there can be a record at a location.
+     */
+    tarn_status (*covered)(void *state, struct tarn__checkpoint *checkpoint);
+    bool (*cover)(void *state, const struct tarn__checkpoint *checkpoint);
+    bool (*holds)(void *state, uint64_t location);
 
     /* May be NULL. The options have changed. Under all locks. */
     void (*configure)(void *state, const struct tarn_namespace_options *options);

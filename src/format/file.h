@@ -27,8 +27,9 @@ enum tarn__file_kind {
     TARN__FILE_CATALOG = 1,
     TARN__FILE_SNAPSHOT = 2,
     TARN__FILE_SEGMENT = 3,
+    TARN__FILE_CHECKPOINT = 6,
     TARN__FILE_SEGMENTS = 7, /* the list of those that there are */
-    /* Reserved: 4 journal, 5 hint, 6 checkpoint. */
+    /* Reserved: 4 journal, 5 hint. */
 };
 
 /* The kind of the last block of every file. Each kind of file has its own numbers for the others.

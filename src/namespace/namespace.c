@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "format/catalog.h"
+#include "namespace/checkpoint.h"
 #include "namespace/cut.h"
 
 #include <string.h>
@@ -214,10 +215,12 @@ tarn_status tarn__namespace_end(tarn_namespace *ns, enum tarn__namespace_state s
     while (atomic_load(&ns->waiting) || atomic_load(&ns->compacting))
         tarn__os_pause(ns->environment->os, looks++);
     tarn__wait_for_readers(ns->environment);
-    atomic_store(&ns->index, NULL);
-    tarn__namespace_free_index(index);
     if (state == TARN__CLOSED && ns->engine->finish)
         status = ns->engine->finish(ns->engine_state);
+    if (state == TARN__CLOSED && !status && !ns->environment->read_only)
+        tarn__checkpoint_write(ns);
+    atomic_store(&ns->index, NULL);
+    tarn__namespace_free_index(index);
     ns->engine->close(ns->engine_state);
     ns->engine_state = NULL;
     return status;

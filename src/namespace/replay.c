@@ -3,6 +3,7 @@
  * records are entered together, so that memory serves the misses of many at once.
  */
 #include "base/status.h"
+#include "namespace/checkpoint.h"
 #include "namespace/fill.h"
 #include "namespace/operation.h"
 #include "namespace/tombstones.h"
@@ -149,6 +150,7 @@ tarn_status tarn__namespace_replay(tarn_namespace *ns, struct tarn__replayed *re
     *replayed = (struct tarn__replayed){0};
     if (!ns->engine->replay)
         return TARN_OK;
+    (void)tarn__checkpoint_read(ns);
     status = ns->engine->replay(ns->engine_state, &visitor, replayed);
     if (!status)
         status = flush(&replay);

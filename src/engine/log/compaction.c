@@ -2,6 +2,7 @@
 #include "engine/log/compaction.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "engine/log/coverage.h"
 #include "engine/log/rewrite.h"
 
 #include <stdlib.h>
@@ -302,6 +303,11 @@ static tarn_status commit(struct round *round)
         list(rewrite->outputs, rewrite->output_count, status == TARN_OUTCOME_UNKNOWN);
     }
     pthread_mutex_unlock(&segments->files);
+    if (!status) {
+        pthread_mutex_lock(&segments->lock);
+        tarn__log_uncover(round->log, round->sources, round->count);
+        pthread_mutex_unlock(&segments->lock);
+    }
     return status;
 }
 

@@ -31,7 +31,8 @@ struct tarn__log {
     _Atomic bool told;              /* somebody was told of it */
     void (*sync_failed)(void *context, tarn_status status); /* where nobody waits; or NULL */
     void *failed_context;
-    bool ended; /* when it was opened; as long as nothing is appended, it is */
+    bool ended;                /* when it was opened; as long as nothing is appended, it is */
+    uint64_t covered_sequence; /* the highest in what the checkpoint covers; or 0 */
     _Atomic uint64_t
         mend_sequence;        /* while what is there is written again: the lowest of it; or 0 */
     struct tarn__job prepare; /* the next segment, and what is to be done for those that are full */

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "engine/log/compaction.h"
+#include "engine/log/coverage.h"
 #include "engine/log/recovery.h"
 
 #include <string.h>
@@ -201,6 +202,21 @@ static tarn_status log_replay(void *state, const struct tarn__replay *replay,
                                         .was_cut = opening.was_cut,
                                         .discarded_bytes = opening.discarded_bytes};
     return TARN_OK;
+}
+
+static tarn_status log_covered(void *state, struct tarn__checkpoint *checkpoint)
+{
+    return tarn__log_covered(log_of(state), checkpoint);
+}
+
+static bool log_cover(void *state, const struct tarn__checkpoint *checkpoint)
+{
+    return tarn__log_cover(log_of(state), checkpoint);
+}
+
+static bool log_holds(void *state, uint64_t location)
+{
+    return tarn__log_covers(log_of(state), location);
 }
 
 static void log_configure(void *state, const struct tarn_namespace_options *options)
@@ -549,6 +565,9 @@ const struct tarn__engine tarn__log_engine = {
     .kind = TARN_ENGINE_LOG,
     .open = log_open,
     .replay = log_replay,
+    .covered = log_covered,
+    .cover = log_cover,
+    .holds = log_holds,
     .configure = log_configure,
     .finish = log_finish,
     .close = log_close,

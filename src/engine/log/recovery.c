@@ -2,6 +2,7 @@
 #include "engine/log/recovery.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "engine/log/coverage.h"
 #include "engine/log/walk.h"
 
 /* A place in the order of writing. */
@@ -14,7 +15,7 @@ struct recovery {
     const struct tarn__log_visitor *visitor;
     struct tarn__log_opening *opening;
     struct tarn__segment *last; /* in which the log ends; NULL: in none that is not sealed */
-    struct place end, durable;
+    struct place end, durable, covered;
     bool clean_end; /* the last frame is one */
     bool remains;   /* there may be something behind it */
 };
@@ -22,6 +23,12 @@ struct recovery {
 static bool is_before(struct place a, struct place b)
 {
     return a.number < b.number || (a.number == b.number && a.offset < b.offset);
+}
+
+static void raise_durable(struct recovery *recovery, struct place place)
+{
+    if (is_before(recovery->durable, place))
+        recovery->durable = place;
 }
 
 static bool is_written(const struct tarn__segment *segment)
@@ -54,8 +61,7 @@ static void note(struct recovery *recovery, const struct tarn__frame_walk *walk)
     if (!frame->has_durable_point || frame->durable_point.segments_back >= durable.number)
         return;
     durable.number -= frame->durable_point.segments_back;
-    if (is_before(recovery->durable, durable))
-        recovery->durable = durable;
+    raise_durable(recovery, durable);
 }
 
 /* Whether a frame ends the log, and says that all before it is durable. */
@@ -75,7 +81,7 @@ static tarn_status follow(struct recovery *recovery, struct tarn__frame_walk *wa
     tarn_status status;
 
     *goes_on = false;
-    recovery->clean_end = false;
+    recovery->clean_end = walk->segment->head.number == recovery->covered.number;
     while (!*goes_on) {
         status = tarn__frame_walk_next(walk, &found);
         if (status)
@@ -112,6 +118,12 @@ static tarn_status look_behind(struct recovery *recovery, struct tarn__frame_wal
     return status;
 }
 
+/* Where reading a segment begins. */
+static uint64_t begin_of(const struct tarn__segment *segment)
+{
+    return segment->covered ? segment->covered : TARN__SEGMENT_HEAD;
+}
+
 /* A segment of the log that is not sealed, in its turn. */
 static tarn_status find_end_in(struct recovery *recovery, struct tarn__segment *segment)
 {
@@ -119,8 +131,10 @@ static tarn_status find_end_in(struct recovery *recovery, struct tarn__segment *
     bool goes_on = false;
     tarn_status status;
 
-    tarn__frame_walk_begin(&walk, segment, TARN__SEGMENT_HEAD, segment->size);
-    segment->used = TARN__SEGMENT_HEAD;
+    segment->used = begin_of(segment);
+    if (segment->head.number < recovery->covered.number)
+        return TARN_OK; /* the log went on behind it, which was durable */
+    tarn__frame_walk_begin(&walk, segment, segment->used, segment->size);
     if (recovery->last) {
         recovery->remains = recovery->remains || segment->size > TARN__SEGMENT_HEAD;
         status = look_behind(recovery, &walk);
@@ -147,7 +161,11 @@ static tarn_status lost(const struct recovery *recovery)
 static tarn_status find_end(struct recovery *recovery)
 {
     struct tarn__segments *segments = &recovery->log->segments;
+    const struct tarn__segment *covered = tarn__log_last_covered(recovery->log);
 
+    if (covered) /* by a checkpoint, which was made when the log was ended there */
+        recovery->covered = recovery->durable =
+            (struct place){covered->head.number, covered->covered};
     for (size_t i = 0; i < segments->count; i++) {
         struct tarn__segment *segment = segments->all[i];
         tarn_status status = TARN_OK;
@@ -157,7 +175,8 @@ static tarn_status find_end(struct recovery *recovery)
             if (is_written(segment) && recovery->last)
                 return lost(recovery);
             if (is_written(segment)) /* sealed ones come first */
-                recovery->durable = (struct place){segment->head.number, segment->sealed_bytes};
+                raise_durable(recovery,
+                              (struct place){segment->head.number, segment->sealed_bytes});
         } else {
             status = find_end_in(recovery, segment);
         }
@@ -224,18 +243,21 @@ static tarn_status read_segment(struct recovery *recovery, struct tarn__segment 
     struct reading reading = {.recovery = recovery, .segment = segment, .lowest = UINT64_MAX};
     bool was_open = segment->file != NULL;
     struct tarn__frame_walk walk;
-    tarn_status status = tarn__segments_open_file(segments, segment);
+    tarn_status status = TARN_OK;
 
-    if (status)
-        return status;
     segment->seen = true;
-    tarn__frame_walk_begin(&walk, segment, TARN__SEGMENT_HEAD, segment->used);
-    status = read_frames(&reading, &walk);
-    tarn__frame_walk_release(&walk);
-    if (is_written(segment) && reading.lowest != UINT64_MAX)
-        atomic_store(&segment->as_of, reading.lowest);
     if (segment->head.as_of > recovery->opening->sequence + 1) /* what had it may be gone */
         recovery->opening->sequence = segment->head.as_of - 1;
+    if (begin_of(segment) < segment->used)
+        status = tarn__segments_open_file(segments, segment);
+    if (status || begin_of(segment) >= segment->used)
+        return status;
+    tarn__frame_walk_begin(&walk, segment, begin_of(segment), segment->used);
+    status = read_frames(&reading, &walk);
+    tarn__frame_walk_release(&walk);
+    if (is_written(segment) && reading.lowest != UINT64_MAX &&
+        (!segment->covered || reading.lowest < atomic_load(&segment->as_of)))
+        atomic_store(&segment->as_of, reading.lowest);
     if (!was_open) {
         tarn__file_close_after_reading(segment->file);
         segment->file = NULL;
@@ -448,7 +470,7 @@ tarn_status tarn__log_open(struct tarn__log *log, const struct tarn__log_visitor
     struct recovery recovery = {.log = log, .visitor = visitor, .opening = opening};
     tarn_status status;
 
-    *opening = (struct tarn__log_opening){0};
+    *opening = (struct tarn__log_opening){.sequence = log->covered_sequence};
     status = find_end(&recovery);
     if (!status)
         status = read_all(&recovery, true); /* before anything is changed */

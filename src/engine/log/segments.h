@@ -51,6 +51,7 @@ struct tarn__segment {
     uint64_t used;            /* where the next frame begins; whoever appends */
     bool synced;              /* everything in it, and nothing more will come; under the lock */
     bool seen;                /* at the opening: it was read */
+    uint64_t covered;         /* at the opening: what is before is in the checkpoint; or 0 */
     _Atomic bool damaged;     /* a compaction has found it so, and leaves it alone */
     _Atomic uint64_t as_of;   /* the head's, or what is known to be as true and higher */
     _Atomic uint64_t stale;   /* bytes of puts that nobody needs any more */

@@ -258,7 +258,7 @@ tarn_status tarn__log_end(struct tarn__log *log)
 {
     tarn_status status = tarn__log_sync(log);
 
-    atomic_store(&log->ending, true); /* nothing is prepared any more */
+    atomic_store(&log->ending, true);                          /* nothing is prepared any more */
     if (!status && log->ended && !atomic_load(&log->appended)) /* it still is */
         return trim(log);
     if (!status && atomic_load(&log->failed))
