@@ -206,6 +206,7 @@ static const struct step trial_of_logs[] = {
     {.kind = STEP_SET, .ns = 0, .number = 49, .value = 230},
     {.kind = STEP_DELETE, .ns = 0, .number = 49},
     {.kind = STEP_SYNC, .ns = 0},
+    {.kind = STEP_COMPACT, .ns = 0},
     {.kind = STEP_BATCH, .ns = 1, .number = 49, .value = 31},
     {.kind = STEP_REOPEN, .number = TARN_LOAD_NEWEST},
     {.kind = STEP_SET, .ns = 1, .number = 48, .value = 232},

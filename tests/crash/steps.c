@@ -347,6 +347,17 @@ static bool do_sync(struct crash_store *s, const struct step *step, tarn_namespa
     return settled(s, TARN_OK, status);
 }
 
+/* Of what is there nothing changes, whatever comes of it. */
+static bool do_compact(struct crash_store *s, tarn_namespace *ns)
+{
+    tarn_status status = tarn_compact(ns, NULL);
+
+    if (!(status == TARN_READ_ONLY && crash_has_failed(s)) &&
+        !outcome(s, "compact", TARN_OK, status))
+        return false;
+    return look_at_memory(s);
+}
+
 /* Two seconds pass, and the store's threads do what is due: the logs of the mode `interval` are
  * durable then. */
 static bool do_jobs(struct crash_store *s)
@@ -515,6 +526,9 @@ static bool do_in_namespace(struct crash_store *s, const struct step *step)
         break;
     case STEP_SYNC:
         right = do_sync(s, step, ns);
+        break;
+    case STEP_COMPACT:
+        right = do_compact(s, ns);
         break;
     default:
         right = do_save(s, step, ns);

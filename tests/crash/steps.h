@@ -31,6 +31,7 @@ enum step_kind {
     STEP_CLOCK,
     STEP_SYNC,
     STEP_JOBS,
+    STEP_COMPACT,
     STEP_KINDS
 };
 

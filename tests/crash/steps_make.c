@@ -27,9 +27,9 @@ static const uint8_t shares[2][STEP_KINDS] = {
         [STEP_DROP] = 4,
         [STEP_CONFIGURE] = 5,
         [STEP_RESIZE] = 1,
-        [STEP_SET] = 22,
+        [STEP_SET] = 20,
         [STEP_DELETE] = 6,
-        [STEP_BATCH] = 12,
+        [STEP_BATCH] = 10,
         [STEP_CLEAR] = 4,
         [STEP_SAVE] = 4,
         [STEP_SAVE_NAMESPACE] = 4,
@@ -37,8 +37,9 @@ static const uint8_t shares[2][STEP_KINDS] = {
         [STEP_LOAD_NAMESPACE] = 4,
         [STEP_DELETE_SNAPSHOT] = 1,
         [STEP_REOPEN] = 6,
-        [STEP_SYNC] = 6,
-        [STEP_JOBS] = 6,
+        [STEP_SYNC] = 5,
+        [STEP_JOBS] = 5,
+        [STEP_COMPACT] = 6,
     },
 };
 
@@ -80,7 +81,7 @@ void steps_make(uint64_t seed, bool logs, struct step *steps, size_t count)
 static bool has_namespace(enum step_kind kind)
 {
     return kind <= STEP_CLEAR || kind == STEP_SAVE_NAMESPACE || kind == STEP_LOAD_NAMESPACE ||
-           kind == STEP_SYNC;
+           kind == STEP_SYNC || kind == STEP_COMPACT;
 }
 
 void step_print(const struct step *step, FILE *stream)
@@ -89,7 +90,7 @@ void step_print(const struct step *step, FILE *stream)
         "create",         "drop",         "configure",       "resize",         "set",
         "delete",         "batch",        "clear",           "save the store", "save",
         "load the store", "load",         "delete snapshot", "reopen",         "set the clock",
-        "sync",           "let jobs run",
+        "sync",           "let jobs run", "compact",
     };
     static const char *const loads[] = {"newest", "newest whole", "nothing"};
     static const char *const modes[] = {"memory", "log, none", "log, interval", "log, always"};
