@@ -2,6 +2,7 @@
 #include "engine/log/segments.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "engine/log/leftovers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 
 #define LIST             TARN__SEGMENT_LIST
 #define LIST_NEW         TARN__SEGMENT_LIST_NEW
-#define SUFFIX           ".segment"
+#define SUFFIX           TARN__SEGMENT_SUFFIX
 #define NAME_ROOM        TARN__SEGMENT_NAME_ROOM
 #define PATH_ROOM        256 /* a message has no more */
 #define NUMBERS_RESERVED 16
@@ -489,72 +490,13 @@ static tarn_status open_segment(struct tarn__segments *segments,
     return status;
 }
 
-/* What is in the folder besides the list and its segments. */
-struct leftover {
-    const struct tarn__segment_list *list;
-    uint64_t number;
-    bool found, too_new;
-};
-
-static bool note_name(void *context, const char *name)
-{
-    struct leftover *leftover = context;
-    const struct tarn__segment_list *list = leftover->list;
-    uint64_t number;
-
-    if (!tarn__segment_number_of(name, &number))
-        return true;
-    for (size_t i = 0; i < list->count; i++)
-        if (list->entries[i].number == number)
-            return true;
-    leftover->number = number;
-    leftover->found = true;
-    leftover->too_new = number >= list->next_number;
-    return !leftover->too_new;
-}
-
-static tarn_status check_leftovers(const struct tarn__directory *directory,
-                                   struct leftover *leftover)
-{
-    tarn_status status = tarn__directory_list(directory, note_name, leftover);
-
-    if (!status && leftover->too_new)
-        status = tarn__fail(TARN_CORRUPT,
-                            "'%s/" LIST "' does not know of %" PRIu64 SUFFIX ", which is newer",
-                            tarn__directory_path(directory), leftover->number);
-    return status;
-}
-
-static tarn_status remove_leftovers(const struct tarn__directory *directory,
-                                    const struct tarn__segment_list *list)
-{
-    struct leftover leftover;
-    char name[NAME_ROOM];
-    tarn_status status = tarn__file_unlink(directory, LIST_NEW);
-
-    if (tarn__failed_with(status, ENOENT))
-        status = TARN_OK;
-    do {
-        leftover = (struct leftover){.list = list};
-        if (!status)
-            status = check_leftovers(directory, &leftover);
-        if (!status && leftover.found) {
-            tarn__segment_name(leftover.number, name);
-            status = tarn__file_unlink(directory, name);
-        }
-    } while (!status && leftover.found);
-    return status;
-}
-
 static tarn_status check_list(const struct tarn__segments *segments,
                               const struct tarn__segment_list *list, const char *path)
 {
-    struct leftover leftover = {.list = list};
-
     if (list->namespace_number != segments->namespace_number ||
         memcmp(list->store, segments->store, sizeof list->store) != 0)
         return tarn__file_corrupt(path, 0, "this is the list of another log");
-    return check_leftovers(segments->directory, &leftover);
+    return tarn__leftovers_check(segments->directory, list);
 }
 
 static tarn_status read_list(const struct tarn__segments *segments, struct tarn__segment_list *list)
@@ -608,7 +550,7 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
     if (!status && !read_only && list.count)
         status = tarn__directory_sync(directory);
     if (!status && !read_only)
-        status = remove_leftovers(directory, &list);
+        status = tarn__leftovers_remove(directory, &list);
     tarn__segment_list_release(&list);
     if (status) {
         struct tarn_error error = *tarn_last_error();

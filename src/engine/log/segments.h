@@ -33,6 +33,7 @@
 #define TARN__SEGMENT_LIST           "segments"
 #define TARN__SEGMENT_LIST_NEW       "segments.new"
 #define TARN__SEGMENT_LIST_BYTES_MAX ((uint64_t)64 * 1024 * 1024)
+#define TARN__SEGMENT_SUFFIX         ".segment"
 #define TARN__SEGMENT_NAME_ROOM      32
 void tarn__segment_name(uint64_t number, char name[TARN__SEGMENT_NAME_ROOM]);
 bool tarn__segment_number_of(const char *name, uint64_t *number);
