@@ -14,6 +14,33 @@ enum tarn__plant {
     TARN__PLANT_SUCCESSOR,           /* a dropped namespace's snapshot fits one of its name */
     TARN__PLANT_NUMBERS_BEGIN_ANEW,  /* at opening, those that tell namespaces apart */
 
+    /* Those of stores with logs. */
+    TARN__PLANT_LOG_NO_WAIT,             /* a write is acknowledged before it is synced */
+    TARN__PLANT_LOG_ENDED_UNSYNCED,      /* a log is ended without a sync of what was written */
+    TARN__PLANT_SEGMENT_NOT_SYNCED,      /* a segment is listed before its head is durable */
+    TARN__PLANT_SEGMENT_NAME_NOT_SYNCED, /* ... before its name is */
+    TARN__PLANT_SEGMENT_NOT_RESERVED,    /* a segment's number is not reserved before it is made */
+    TARN__PLANT_LIST_SEEN_BELIEVED,      /* at opening, a list that may not be durable */
+    TARN__PLANT_LEFTOVERS_STAY,          /* ... files that no list names */
+    TARN__PLANT_FILES_GO_FIRST,          /* files go before the list does without them */
+    TARN__PLANT_MENDED_NOT_SYNCED,       /* a mended log is listed before it is durable */
+    TARN__PLANT_MEND_BEHIND_CUT,         /* a log is not mended, but written on with */
+    TARN__PLANT_DURABLE_POINT_EARLY,     /* a frame tells of itself that all before is durable */
+    TARN__PLANT_BATCH_IN_PIECES,         /* a batch is written as a frame for each record */
+    TARN__PLANT_FRAME_CHECKSUM,          /* a frame's checksum is not compared */
+    TARN__PLANT_LOADED_NOT_SYNCED,       /* the catalog tells of a loaded log that is not durable */
+    TARN__PLANT_HOME_NOT_RESERVED,       /* a home's number is not reserved before it is made */
+    TARN__PLANT_HOME_NOT_SYNCED,         /* the catalog tells of a home whose name is not durable */
+    TARN__PLANT_HOME_GOES_FIRST,         /* a home goes before the catalog does without it */
+    TARN__PLANT_COMPACTED_NOT_SYNCED,    /* what was compacted is listed before it is durable */
+    TARN__PLANT_COMPACTION_AHEAD,        /* ... before what has overwritten the rest is */
+    TARN__PLANT_DELETES_FORGOTTEN,       /* a compaction keeps no deletes */
+    TARN__PLANT_NO_TOMBSTONES,           /* an opening does not remember deletes */
+    TARN__PLANT_LOG_SYNC_RETRIED,        /* a failed sync is tried again and trusted */
+
+    /* Those that show when the files of a log have changed. */
+    TARN__PLANT_LOSS_TAKEN_FOR_CUT, /* what was durable and is not there is not missed */
+
     /* Those of src/format, which show when files have changed. */
     TARN__PLANT_BLOCK_CHECKSUM,   /* a block's checksum is not compared */
     TARN__PLANT_CATALOG_CHECKSUM, /* ... that of the catalog's blocks */
@@ -34,7 +61,10 @@ enum tarn__plant {
     TARN__PLANTS
 };
 
-#define TARN__PLANT_FIRST_OF_FORMATS TARN__PLANT_BLOCK_CHECKSUM
+#define TARN__PLANT_FIRST_OF_LOGS      TARN__PLANT_LOG_NO_WAIT
+#define TARN__PLANT_FIRST_OF_LOG_SYNCS TARN__PLANT_LOG_SYNC_RETRIED
+#define TARN__PLANT_FIRST_OF_LOG_FILES TARN__PLANT_LOSS_TAKEN_FOR_CUT
+#define TARN__PLANT_FIRST_OF_FORMATS   TARN__PLANT_BLOCK_CHECKSUM
 
 #ifdef TARN_PLANTED_BUGS
 extern int tarn__planted;

@@ -1,5 +1,6 @@
 /* Frames of a log; see the header, and docs/format-log.md for the bytes. */
 #include "format/frame.h"
+#include "base/plant.h"
 
 #include <assert.h>
 
@@ -232,7 +233,8 @@ enum tarn__frame_found tarn__frame_read(const struct tarn__frame_segment *segmen
     unsigned kind, content;
     uint64_t follows;
 
-    if (!tarn__frame_verify(segment, offset, bytes, length))
+    if (!tarn__frame_verify(segment, offset, bytes, length) &&
+        !TARN__PLANTED(TARN__PLANT_FRAME_CHECKSUM))
         return TARN__FRAME_BROKEN;
     (void)tarn__read_bytes(&reader, TARN__FRAME_CHECKSUM_BYTES);
     kind = tarn__read_u8(&reader);

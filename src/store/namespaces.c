@@ -5,6 +5,7 @@
  * the catalog; if that fails, memory is changed back, and nobody has seen it.
  */
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 #include "format/name.h"
 #include "store/autosave.h"
@@ -467,6 +468,8 @@ static tarn_status drop_locked(tarn_store *store, struct tarn_slice name, tarn_n
     if (status)
         return status;
     tarn__store_take_out(store, *ns);
+    if (TARN__PLANTED(TARN__PLANT_HOME_GOES_FIRST))
+        tarn__home_remove(store, &(*ns)->home);
     status = tarn__store_write_catalog(store);
     if (status) {
         tarn__store_add(store, *ns);

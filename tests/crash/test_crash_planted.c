@@ -35,6 +35,29 @@ static const char *const plant_names[TARN__PLANTS] = {
     [TARN__PLANT_NEWEST_BY_NAME] = "the newest snapshot chosen by its name",
     [TARN__PLANT_SUCCESSOR] = "a dropped namespace's snapshot loaded into its successor",
     [TARN__PLANT_NUMBERS_BEGIN_ANEW] = "the numbers of namespaces begin anew",
+    [TARN__PLANT_LOG_NO_WAIT] = "a write acknowledged before it is synced",
+    [TARN__PLANT_LOG_ENDED_UNSYNCED] = "a log ended without a sync",
+    [TARN__PLANT_SEGMENT_NOT_SYNCED] = "a segment listed before its head is durable",
+    [TARN__PLANT_SEGMENT_NAME_NOT_SYNCED] = "a segment listed before its name is durable",
+    [TARN__PLANT_SEGMENT_NOT_RESERVED] = "a segment's number not reserved",
+    [TARN__PLANT_LIST_SEEN_BELIEVED] = "a list of segments believed that may not be durable",
+    [TARN__PLANT_LEFTOVERS_STAY] = "files left that no list names",
+    [TARN__PLANT_FILES_GO_FIRST] = "segments' files removed before the list is replaced",
+    [TARN__PLANT_MENDED_NOT_SYNCED] = "the list replaced before the mended log is durable",
+    [TARN__PLANT_MEND_BEHIND_CUT] = "a log written on behind the cut",
+    [TARN__PLANT_DURABLE_POINT_EARLY] = "a durable point told too early",
+    [TARN__PLANT_BATCH_IN_PIECES] = "a batch written in pieces",
+    [TARN__PLANT_FRAME_CHECKSUM] = "the checksum of a frame not compared",
+    [TARN__PLANT_LOADED_NOT_SYNCED] = "a loaded log in the catalog before it is durable",
+    [TARN__PLANT_HOME_NOT_RESERVED] = "a home's number not reserved",
+    [TARN__PLANT_HOME_NOT_SYNCED] = "a home in the catalog before its name is durable",
+    [TARN__PLANT_HOME_GOES_FIRST] = "a home removed before the catalog says so",
+    [TARN__PLANT_COMPACTED_NOT_SYNCED] = "the list replaced before what was compacted is durable",
+    [TARN__PLANT_COMPACTION_AHEAD] = "compacted before what has overwritten the rest is durable",
+    [TARN__PLANT_DELETES_FORGOTTEN] = "deletes forgotten by a compaction",
+    [TARN__PLANT_NO_TOMBSTONES] = "deletes forgotten by an opening",
+    [TARN__PLANT_LOG_SYNC_RETRIED] = "a failed sync of a log retried and trusted",
+    [TARN__PLANT_LOSS_TAKEN_FOR_CUT] = "the loss of what was durable taken for a cut",
     [TARN__PLANT_BLOCK_CHECKSUM] = "the checksum of a block not compared",
     [TARN__PLANT_CATALOG_CHECKSUM] = "the checksums of the catalog not compared",
     [TARN__PLANT_HEADER_CHECKSUM] = "the checksum of a file's header not compared",
@@ -81,15 +104,15 @@ static void tell(const char *name, bool found, uint64_t count, const char *what,
 }
 
 /* Fails each sync in turn, until the bug shows. */
-static bool is_found_by_syncs(void (*plant)(struct sim_disk *), struct crash_report *report,
-                              uint64_t *states)
+static bool is_found_by_syncs(void (*plant)(struct sim_disk *), bool logs,
+                              struct crash_report *report, uint64_t *states)
 {
     bool fired = true, right = true;
 
     *states = 0;
     for (uint64_t nth = 1; fired && right; nth++) {
         struct crash_settings settings = {
-            .seed = SEED, .plant = plant, .failing_sync = nth, .quiet = true};
+            .seed = SEED, .logs = logs, .plant = plant, .failing_sync = nth, .quiet = true};
         struct step steps[STEPS];
 
         steps_make(settings.seed, settings.logs, steps, STEPS);
@@ -111,7 +134,7 @@ static void test_bugs_in_the_order_of_operations(void **state)
         struct crash_report report;
         uint64_t states;
         bool found = planted->kind == DISK_PLANT_SYNC
-                         ? is_found_by_syncs(planted->plant, &report, &states)
+                         ? is_found_by_syncs(planted->plant, false, &report, &states)
                          : is_found(settings, &report, &states);
 
         tell(planted->name, found, states, "states", report.failure);
@@ -125,11 +148,32 @@ static void test_bugs_in_the_library(void **state)
     size_t missed = 0;
 
     (void)state;
-    for (tarn__planted = 1; tarn__planted < TARN__PLANT_FIRST_OF_FORMATS; tarn__planted++) {
+    for (tarn__planted = 1; tarn__planted < TARN__PLANT_FIRST_OF_LOGS; tarn__planted++) {
         struct crash_settings settings = {0};
         struct crash_report report;
         uint64_t states;
         bool found = is_found(settings, &report, &states);
+
+        tell(plant_names[tarn__planted], found, states, "states", report.failure);
+        missed += !found;
+    }
+    tarn__planted = 0;
+    assert_int_equal(missed, 0);
+}
+
+static void test_bugs_of_logs(void **state)
+{
+    size_t missed = 0;
+
+    (void)state;
+    for (tarn__planted = TARN__PLANT_FIRST_OF_LOGS; tarn__planted < TARN__PLANT_FIRST_OF_LOG_FILES;
+         tarn__planted++) {
+        struct crash_settings settings = {.logs = true};
+        struct crash_report report;
+        uint64_t states;
+        bool found = tarn__planted >= TARN__PLANT_FIRST_OF_LOG_SYNCS
+                         ? is_found_by_syncs(NULL, true, &report, &states)
+                         : is_found(settings, &report, &states);
 
         tell(plant_names[tarn__planted], found, states, "states", report.failure);
         missed += !found;
@@ -174,7 +218,7 @@ static void test_nothing_is_found_without_a_bug(void **state)
     (void)state;
     tell("no bug", found, states, "states", report.failure);
     assert_false(found);
-    found = is_found_by_syncs(NULL, &report, &states);
+    found = is_found_by_syncs(NULL, false, &report, &states);
     tell("no bug, but syncs that fail", found, states, "states", report.failure);
     assert_false(found);
     found = is_found_by_files(&of_files);
@@ -182,14 +226,18 @@ static void test_nothing_is_found_without_a_bug(void **state)
     assert_false(found);
 }
 
-int main(void)
+/* Runs all, or those whose names fit the argument: * stands for anything. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bugs_in_the_order_of_operations),
         cmocka_unit_test(test_bugs_in_the_library),
+        cmocka_unit_test(test_bugs_of_logs),
         cmocka_unit_test(test_bugs_in_the_formats),
         cmocka_unit_test(test_nothing_is_found_without_a_bug),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Appending to a log, and making it durable; see the header. */
 #include "engine/log/log.h"
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 
 #include <assert.h>
@@ -135,12 +136,15 @@ static tarn_status store(struct tarn__log *log, struct tarn__segment *segment, u
 /* What a frame says of the durable point, where that has moved. */
 static void tell_durable_point(struct tarn__log *log, struct tarn__frame *frame)
 {
-    if (log->point_told == atomic_load_explicit(&log->durable, memory_order_relaxed))
+    if (log->point_told == atomic_load_explicit(&log->durable, memory_order_relaxed) &&
+        !TARN__PLANTED(TARN__PLANT_DURABLE_POINT_EARLY))
         return;
     pthread_mutex_lock(&log->sync_lock);
     frame->has_durable_point = true;
     frame->durable_point.segments_back = log->active->head.number - log->durable_number;
     frame->durable_point.offset = log->durable_offset;
+    if (TARN__PLANTED(TARN__PLANT_DURABLE_POINT_EARLY))
+        frame->durable_point = (struct tarn__durable_point){.offset = log->active->used};
     log->point_told = atomic_load_explicit(&log->durable, memory_order_relaxed);
     pthread_mutex_unlock(&log->sync_lock);
 }
@@ -362,12 +366,15 @@ static tarn_status not_appendable(const struct tarn__log *log)
 tarn_status tarn__log_append(struct tarn__log *log, struct tarn__write *writes, size_t count,
                              uint64_t *position)
 {
-    tarn_status status;
+    tarn_status status = TARN_OK;
 
     assert(count > 0);
     tarn__os_lock(log->environment->os, &log->append);
     if (atomic_load(&log->failed))
         status = not_appendable(log);
+    else if (TARN__PLANTED(TARN__PLANT_BATCH_IN_PIECES))
+        for (size_t i = 0; i < count && !status; i++)
+            status = append_locked(log, &writes[i], 1, 0);
     else
         status = append_locked(log, writes, count, 0);
     *position = atomic_load_explicit(&log->appended, memory_order_relaxed);

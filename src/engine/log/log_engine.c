@@ -10,6 +10,7 @@
  * let go with a clear, a load or a compaction goes with its last pin.
  */
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 #include "engine/log/compaction.h"
 #include "engine/log/coverage.h"
@@ -284,7 +285,8 @@ static tarn_status log_restore(void *state, struct tarn__write *writes, size_t c
 static tarn_status log_filled(void *state)
 {
     struct tarn__log *log = log_of(state);
-    tarn_status status = tarn__log_sync(log);
+    tarn_status status =
+        TARN__PLANTED(TARN__PLANT_LOADED_NOT_SYNCED) ? TARN_OK : tarn__log_sync(log);
 
     atomic_store(&log->mend_sequence, 0);
     return status;

@@ -1,6 +1,7 @@
 /* Opening a log; see the header. */
 #include "engine/log/recovery.h"
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 #include "engine/log/coverage.h"
 #include "engine/log/walk.h"
@@ -183,7 +184,8 @@ static tarn_status find_end(struct recovery *recovery)
         if (status)
             return status;
     }
-    if (recovery->last && is_before(recovery->end, recovery->durable))
+    if (recovery->last && is_before(recovery->end, recovery->durable) &&
+        !TARN__PLANTED(TARN__PLANT_LOSS_TAKEN_FOR_CUT))
         return lost(recovery);
     recovery->opening->clean = !recovery->last || (recovery->clean_end && !recovery->remains);
     return TARN_OK;
@@ -389,7 +391,7 @@ static tarn_status mend(struct recovery *recovery)
     for (size_t i = 0; i < before && !status; i++)
         if (is_unsealed(segments->all[i]))
             retire(recovery, segments->all[i]);
-    if (!status)
+    if (!status && !TARN__PLANTED(TARN__PLANT_MENDED_NOT_SYNCED))
         status = tarn__log_sync(log);
     if (!status) {
         pthread_mutex_lock(&segments->files);
@@ -461,7 +463,8 @@ static tarn_status begin(struct recovery *recovery)
 {
     if (recovery->log->segments.read_only)
         return TARN_OK;
-    return recovery->opening->clean ? go_on(recovery) : mend(recovery);
+    return recovery->opening->clean || TARN__PLANTED(TARN__PLANT_MEND_BEHIND_CUT) ? go_on(recovery)
+                                                                                  : mend(recovery);
 }
 
 tarn_status tarn__log_open(struct tarn__log *log, const struct tarn__log_visitor *visitor,

@@ -1,6 +1,7 @@
 /* The segments of one log; see the header. */
 #include "engine/log/segments.h"
 #include "base/memory.h"
+#include "base/plant.h"
 #include "base/status.h"
 #include "engine/log/leftovers.h"
 
@@ -164,9 +165,9 @@ static tarn_status write_new_file(struct tarn__segments *segments, struct tarn__
     status = tarn__file_preallocate(segment->file, 0, segment->size);
     if (!status)
         status = tarn__file_write(segment->file, head, sizeof head, 0);
-    if (!status)
+    if (!status && !TARN__PLANTED(TARN__PLANT_SEGMENT_NOT_SYNCED))
         status = tarn__file_sync(segment->file);
-    if (!status)
+    if (!status && !TARN__PLANTED(TARN__PLANT_SEGMENT_NAME_NOT_SYNCED))
         status = tarn__directory_sync(segments->directory);
     return status ? status : map(segments, segment);
 }
@@ -177,7 +178,7 @@ tarn_status tarn__segments_reserve(struct tarn__segments *segments)
     uint64_t reserved = segments->reserved_number;
     tarn_status status;
 
-    if (segments->next_number < reserved)
+    if (segments->next_number < reserved || TARN__PLANTED(TARN__PLANT_SEGMENT_NOT_RESERVED))
         return TARN_OK;
     segments->reserved_number += NUMBERS_RESERVED;
     status = tarn__segments_write_list(segments);
@@ -267,7 +268,7 @@ tarn_status tarn__segments_seal(struct tarn__segments *segments, struct tarn__se
     uint64_t size = segment->size;
     tarn_status status = tarn__file_truncate(segment->file, segment->used);
 
-    if (!status)
+    if (!status && !TARN__PLANTED(TARN__PLANT_COMPACTED_NOT_SYNCED))
         status = tarn__file_sync(segment->file);
     if (status)
         return status;
@@ -378,6 +379,8 @@ tarn_status tarn__segments_write_list(struct tarn__segments *segments)
         const struct tarn__segment *segment = segments->all[i];
         struct tarn__segment_entry *entry = &list.entries[list.count];
 
+        if (!segment->listed && TARN__PLANTED(TARN__PLANT_FILES_GO_FIRST))
+            remove_file(segments, segment);
         if (!segment->listed)
             continue;
         *entry = (struct tarn__segment_entry){.number = segment->head.number,
@@ -547,9 +550,9 @@ tarn_status tarn__segments_open(struct tarn__segments *segments, struct tarn__di
         status = open_segment(segments, &list.entries[i]);
     /* The list that is seen may not be durable, if the process before was killed; then the one that
      * is names files that are left over here, and nothing may rest on this one yet. */
-    if (!status && !read_only && list.count)
+    if (!status && !read_only && list.count && !TARN__PLANTED(TARN__PLANT_LIST_SEEN_BELIEVED))
         status = tarn__directory_sync(directory);
-    if (!status && !read_only)
+    if (!status && !read_only && !TARN__PLANTED(TARN__PLANT_LEFTOVERS_STAY))
         status = tarn__leftovers_remove(directory, &list);
     tarn__segment_list_release(&list);
     if (status) {
