@@ -118,6 +118,12 @@ tarn_status tarn__fail_system(tarn_status status, int system_error, const char *
     return status;
 }
 
+tarn_status tarn__fail_as(tarn_status status)
+{
+    last_error.status = status;
+    return status;
+}
+
 tarn_status tarn__advise(tarn_status status, const char *advice)
 {
     append("; ", advice);

@@ -25,6 +25,9 @@ tarn_status tarn__fail_at(tarn_status status, uint64_t offset, const char *forma
 /* Puts the offset to the failure that was recorded last, and returns status. */
 tarn_status tarn__set_offset(tarn_status status, uint64_t offset) __attribute__((cold));
 
+/* Gives the failure that was recorded last another status, and returns that. */
+tarn_status tarn__fail_as(tarn_status status) __attribute__((cold));
+
 /* Appends to the failure that was recorded last what can be done about it, and returns status. */
 tarn_status tarn__advise(tarn_status status, const char *advice) __attribute__((cold));
 

@@ -324,6 +324,12 @@ static tarn_status replay(tarn_store *store, tarn_namespace *ns)
     return TARN_OK;
 }
 
+tarn_status tarn__store_not_made(const tarn_store *store, tarn_status status)
+{
+    return status == TARN_OUTCOME_UNKNOWN && !store->catalog_unknown ? tarn__fail_as(TARN_IO)
+                                                                     : status;
+}
+
 tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name,
                                        const struct tarn_namespace_options *options,
                                        uint64_t number, bool to_fill, tarn_namespace **ns)
@@ -347,12 +353,12 @@ tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name
         status = make(store, &plan, ns);
     if (status) {
         tarn__home_remove(store, &plan.home);
-        return status;
+        return tarn__store_not_made(store, status);
     }
     status = replay(store, *ns);
     if (status)
         tarn__store_end_namespace(*ns, false);
-    return status;
+    return tarn__store_not_made(store, status);
 }
 
 tarn_status tarn__store_bring_back(tarn_store *store, const struct tarn__catalog_namespace *entry,

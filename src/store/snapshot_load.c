@@ -322,6 +322,11 @@ tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
 
         status = from->engine->filled ? from->engine->filled(from->engine_state) : TARN_OK;
     }
+    if (status) {
+        pthread_mutex_lock(&store->lock);
+        status = tarn__store_not_made(store, status);
+        pthread_mutex_unlock(&store->lock);
+    }
     if (!status && load.count) {
         pthread_mutex_lock(&store->lock);
         status = publish(&load);

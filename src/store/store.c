@@ -130,6 +130,7 @@ static tarn_status make_threads(tarn_store *store)
         tarn__jobs_stop(&environment->quick);
         return status;
     }
+    environment->quick.by_hand = environment->slow.by_hand = environment->os->by_hand;
     status =
         tarn__jobs_add(&environment->quick, &store->preparing, prepare_pages, &environment->pages);
     if (!status)

@@ -119,6 +119,10 @@ tarn_status tarn__store_make_namespace(tarn_store *store, struct tarn_slice name
                                        const struct tarn_namespace_options *options,
                                        uint64_t number, bool to_fill, tarn_namespace **ns);
 
+/* A namespace that nobody knew yet was not made, or not filled: what its own files say matters to
+ * nobody, so that only what the catalog says may be unknown. Returns status, or TARN_IO. Locked. */
+tarn_status tarn__store_not_made(const tarn_store *store, tarn_status status);
+
 /* Makes the namespace that the catalog tells of, with what is in its home. */
 tarn_status tarn__store_bring_back(tarn_store *store, const struct tarn__catalog_namespace *entry,
                                    tarn_namespace **ns);

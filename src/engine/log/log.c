@@ -329,8 +329,8 @@ static tarn_status append_locked(struct tarn__log *log, struct tarn__write *writ
 
     if (room_of(log->active) < bytes + TARN__LOG_END_BYTES)
         status = go_on(log, bytes);
-    if (status)
-        return status;
+    if (status) /* whatever the list says, nothing was written */
+        return status == TARN_OUTCOME_UNKNOWN ? tarn__fail_as(TARN_IO) : status;
     segment = log->active;
     if (!sequence)
         sequence = atomic_fetch_add(&log->environment->sequence, 1) + 1;
