@@ -57,6 +57,10 @@ struct tarn__os {
     /* A number that is another one in a forked child. Cannot fail. */
     uint64_t (*process_id)(const struct tarn__os *os);
 
+    /* The store has no threads of its own: whoever simulates a system runs its jobs, so that all
+     * happens in the same order each time. */
+    bool by_hand;
+
     /* Lets another thread run. */
     void (*yield)(const struct tarn__os *os);
 
