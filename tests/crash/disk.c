@@ -21,6 +21,7 @@ static bool forget_in_child(const struct tarn__os *os, void *address, size_t byt
 
 void crash_disk_prepare(struct sim_disk *disk, void (*plant)(struct sim_disk *disk))
 {
+    disk->os.by_hand = true;
     if (!disk->os.memory_forget_in_child)
         disk->os.memory_forget_in_child = forget_in_child;
     if (!genuine.rename)

@@ -9,8 +9,8 @@
 
 #define CRASH_FOLDER "/db"
 
-/* Makes a new disk fit to be used: fills in what its table does not have, then lets plant change
- * the table, unless it is NULL. */
+/* Makes a new disk fit to be used: no threads, and what its table does not have; then lets plant
+ * change the table, unless it is NULL. */
 void crash_disk_prepare(struct sim_disk *disk, void (*plant)(struct sim_disk *disk));
 
 /* Mistakes of the order of operations, for `plant`. */

@@ -118,10 +118,11 @@ static bool read_limits(tarn_namespace *ns, struct world_limits *limits)
     limits->max_value_size = stats.options.max_value_size;
     limits->max_bytes = stats.options.max_bytes;
     limits->sync = TARN_SYNC_DEFAULT;
-    limits->segment_bytes = 0;
+    limits->segment_bytes = limits->compact_bytes = 0;
     if (stats.options.engine == TARN_ENGINE_LOG) {
         limits->sync = stats.options.sync;
         limits->segment_bytes = stats.options.segment_bytes;
+        limits->compact_bytes = stats.options.compact_bytes;
     }
     return true;
 }
@@ -131,7 +132,7 @@ static bool same_limits(const struct world_limits *a, const struct world_limits 
     return a->shards == b->shards && a->lock_timeout_ms == b->lock_timeout_ms &&
            a->max_keys == b->max_keys && a->max_value_size == b->max_value_size &&
            a->max_bytes == b->max_bytes && a->sync == b->sync &&
-           a->segment_bytes == b->segment_bytes;
+           a->segment_bytes == b->segment_bytes && a->compact_bytes == b->compact_bytes;
 }
 
 /* What the store says of its namespaces; the numbers are not known. */

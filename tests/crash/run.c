@@ -24,7 +24,8 @@
  * and so many times fewer are looked at more closely. */
 #define EVERY_OF_LOGS        2
 #define EVERY_OF_LOGS_FAILED 2
-#define EVERY_OF_LOGS_AGAIN  15
+#define EVERY_OF_LOGS_AGAIN  40
+#define EVERY_OF_LOGS_KILLED 5
 #define EVERY_TORN_OF_LOGS   16
 #define RARER_WITH_LOGS      8
 
@@ -76,16 +77,11 @@ static void resume_faults(struct crash_store *s)
         atomic_store(&s->fault->plan, s->run->settings->fault);
 }
 
-/* No opening wants a thread yet; and from then on there is none, so that all happens in the same
- * order each time. */
 static tarn_status open_once(struct crash_store *s, enum tarn_load load, bool read_only)
 {
     struct tarn_options options = {.size = sizeof options, .load = load, .read_only = read_only};
-    tarn_status status = tarn__store_open(s->os, CRASH_FOLDER, &options, &s->store);
 
-    if (!status)
-        s->store->environment.quick.by_hand = s->store->environment.slow.by_hand = true;
-    return status;
+    return tarn__store_open(s->os, CRASH_FOLDER, &options, &s->store);
 }
 
 static bool look_at_all(struct crash_store *s, enum tarn_load load, bool read_only)
@@ -130,7 +126,7 @@ bool crash_store_close(struct crash_store *s)
     tarn_status status = tarn_close(s->store);
 
     s->store = NULL;
-    s->killed = true; /* what is there is there, until power is lost */
+    s->killed = !sim_disk_sync_failures(s->disk); /* what is there is there, until power goes */
     if (!status)
         world_logs_are_closed(&s->world);
     else if (!s->tolerant)
@@ -267,9 +263,9 @@ static bool judge(struct crash_store *parent, struct sim_disk *disk, bool killed
 /* Where there are logs: each choice is as good as another, but torn ones are many. */
 static bool is_passed_over_of_logs(const struct crash_store *s, const char *choice, uint64_t number)
 {
-    uint64_t every = s->depth      ? EVERY_OF_LOGS_AGAIN
-                     : s->tolerant ? EVERY_OF_LOGS_FAILED
-                                   : EVERY_OF_LOGS;
+    uint64_t every = !s->depth   ? s->tolerant ? EVERY_OF_LOGS_FAILED : EVERY_OF_LOGS
+                     : s->killed ? EVERY_OF_LOGS_KILLED
+                                 : EVERY_OF_LOGS_AGAIN;
 
     if (s->depth == 0 && !s->tolerant &&
         (strncmp(choice, "all:", 4) == 0 || strncmp(choice, "nothing", 7) == 0))
@@ -325,27 +321,34 @@ bool crash_states_judge(struct crash_store *s)
     return !s->run->report->failed;
 }
 
-static void judge_kill(struct crash_store *s, bool watched)
+static void judge_kill(struct crash_store *s, bool watch_opening, bool watch_trial)
 {
     struct sim_disk *killed = sim_disk_copy_pending(s->disk);
 
     s->run->visits++;
-    if (!judge(s, killed, true, watched, watched))
+    if (!judge(s, killed, true, watch_opening, watch_trial))
         add_place(s, "the process was killed", "");
     sim_disk_free(killed);
+}
+
+static bool is_killed_after(const struct crash_store *s, uint64_t operation)
+{
+    uint64_t random = s->run->settings->seed ^ operation << 32;
+
+    return s->run->settings->logs ? random_below(&random, EVERY_KILL) == 0
+                                  : operation % EVERY_KILL == 0;
 }
 
 static void after_operation(void *context, struct sim_disk *disk, uint64_t operation)
 {
     struct crash_store *s = context;
-    uint64_t every = EVERY_KILL * (s->run->settings->logs ? RARER_WITH_LOGS : 1);
     char number[32];
 
     (void)disk;
     if (is_over(s->run))
         return;
-    if (crash_states_judge(s) && s->depth == 0 && operation % every == 0 && !is_over(s->run))
-        judge_kill(s, true);
+    if (crash_states_judge(s) && s->depth == 0 && is_killed_after(s, operation) && !is_over(s->run))
+        judge_kill(s, true, !s->run->settings->logs);
     if (s->run->report->failed) {
         snprintf(number, sizeof number, "%llu", (unsigned long long)operation);
         add_place(s, "after operation", number);
@@ -367,7 +370,7 @@ static bool judge_step(struct crash_store *s)
     if (!s->watched && !crash_has_failed(s))
         return true;
     if (s->run->settings->logs && s->watched && !is_over(s->run))
-        judge_kill(s, false);
+        judge_kill(s, false, false);
     return crash_states_judge(s);
 }
 

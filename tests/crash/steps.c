@@ -69,7 +69,12 @@ static struct world_limits limits_from(uint32_t number, enum tarn_sync_mode sync
 {
     return (struct world_limits){
         .sync = sync,
-        .segment_bytes = sync ? 512 << number % 3 : 0,
+        .segment_bytes = !sync        ? 0
+                         : number % 3 ? 512
+                                      : 2048,
+        .compact_bytes = !sync        ? 0
+                         : number % 4 ? 1
+                                      : 1000,
         .shards = 4,
         .lock_timeout_ms = 1000 + number % 7,
         .max_keys = number % 3 ? 60 + number % 11 : 0,
@@ -90,6 +95,8 @@ static struct tarn_namespace_options options_of(const struct world_limits *limit
         .engine = limits->sync ? TARN_ENGINE_LOG : TARN_ENGINE_MEMORY,
         .sync = limits->sync,
         .segment_bytes = limits->segment_bytes,
+        .compact_bytes = limits->compact_bytes,
+        .compact_percent = 1,
     };
 }
 
@@ -148,7 +155,7 @@ static bool do_configure(struct crash_store *s, const struct step *step, tarn_na
     enum tarn_sync_mode sync = !limits->sync ? TARN_SYNC_DEFAULT
                                : step->sync  ? step->sync
                                              : limits->sync;
-    unsigned of_logs = sync ? TARN_SET_SYNC | TARN_SET_SEGMENT_BYTES : 0;
+    unsigned of_logs = sync ? TARN_SET_SYNC | TARN_SET_SEGMENT_BYTES | TARN_SET_COMPACTION : 0;
     uint32_t shards = limits->shards;
     struct tarn_namespace_options options;
 
@@ -208,9 +215,11 @@ static bool write_failed(struct crash_store *s, const struct step *step, tarn_na
     seen = damaged ? status == TARN_OUTCOME_UNKNOWN : memcmp(&found, after, sizeof found) == 0;
     if (!damaged && !seen && memcmp(&found, before, sizeof found) != 0)
         return crash_failed(s, "a write has failed, and what is seen is neither before nor after");
-    seen = seen && memcmp(before, after, sizeof *after) != 0;
+    seen = seen && (status == TARN_OUTCOME_UNKNOWN || memcmp(before, after, sizeof *after) != 0);
     if (seen && s->world.now.ns[step->ns].limits.sync != TARN_SYNC_ALWAYS)
         return crash_failed(s, "a write has failed, and is seen: %s", tarn_status_name(status));
+    if (!seen && status == TARN_OUTCOME_UNKNOWN)
+        return crash_failed(s, "the outcome of a write is unknown, and it is not seen");
     *before = seen ? *after : *before;
     log->failed = log->failed || seen;
     world_log_ends(&s->world, step->ns, seen ? WORLD_LOG_SEEN : WORLD_LOG_NOT_SEEN);

@@ -28,22 +28,24 @@ static const uint8_t shares[2][STEP_KINDS] = {
         [STEP_CONFIGURE] = 5,
         [STEP_RESIZE] = 1,
         [STEP_SET] = 20,
-        [STEP_DELETE] = 6,
+        [STEP_DELETE] = 8,
         [STEP_BATCH] = 10,
         [STEP_CLEAR] = 4,
-        [STEP_SAVE] = 4,
-        [STEP_SAVE_NAMESPACE] = 4,
+        [STEP_SAVE] = 3,
+        [STEP_SAVE_NAMESPACE] = 3,
         [STEP_LOAD] = 5,
         [STEP_LOAD_NAMESPACE] = 4,
         [STEP_DELETE_SNAPSHOT] = 1,
         [STEP_REOPEN] = 6,
         [STEP_SYNC] = 5,
-        [STEP_JOBS] = 5,
-        [STEP_COMPACT] = 6,
+        [STEP_JOBS] = 7,
+        [STEP_COMPACT] = 4,
     },
 };
 
-/* Fewer namespaces and snapshots, which so are there more often; one of six in memory. */
+#define KEYS_OF_LOGS 6
+
+/* Fewer namespaces, snapshots and keys, which so are there more often; one of six in memory. */
 static void use_logs(uint64_t *seed, struct step *step)
 {
     static const enum tarn_sync_mode modes[] = {
@@ -54,6 +56,8 @@ static void use_logs(uint64_t *seed, struct step *step)
     step->sync = modes[random_below(seed, sizeof modes / sizeof modes[0])];
     step->ns %= WORLD_NAMESPACES - 2;
     step->snapshot %= 2;
+    if (step->kind == STEP_SET || step->kind == STEP_DELETE)
+        step->number %= KEYS_OF_LOGS;
 }
 
 void steps_make(uint64_t seed, bool logs, struct step *steps, size_t count)

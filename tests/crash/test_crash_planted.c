@@ -87,7 +87,7 @@ static bool is_found(struct crash_settings settings, struct crash_report *report
 
         steps_make(settings.seed, settings.logs, steps, STEPS);
         /* a run that is cut off at the beginning would see the first steps alone */
-        settings.quiet = settings.seed % 2;
+        settings.quiet = !settings.logs && settings.seed % 2;
         settings.states_max = STATES_RUN;
         right = crash_run(&settings, steps, STEPS, report);
         *states += report->states;

@@ -45,6 +45,7 @@ struct world_limits {
     uint64_t max_keys, max_value_size, max_bytes;
     enum tarn_sync_mode sync; /* TARN_SYNC_DEFAULT: it is in memory */
     uint64_t segment_bytes;   /* of a log */
+    uint64_t compact_bytes;
 };
 
 struct world_namespace {

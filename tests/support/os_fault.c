@@ -375,6 +375,7 @@ void os_fault_init(struct os_fault *fault, const struct tarn__os *inner)
 {
     memset(fault, 0, sizeof *fault);
     fault->os = wrapper;
+    fault->os.by_hand = inner->by_hand;
     fault->inner = inner;
 }
 
