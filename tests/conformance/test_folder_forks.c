@@ -45,6 +45,15 @@ static bool visit_snapshot(void *context, const struct tarn_snapshot_info *info)
     return true;
 }
 
+/* Of the asynchronous write that is outstanding while there is a child. */
+static unsigned heard;
+
+static void hear(void *context, tarn_status status)
+{
+    (void)context;
+    heard += status == TARN_OK;
+}
+
 static void look_at_keys(tarn_namespace *ns)
 {
     struct tarn_slice key = text("a"), value = text("child");
@@ -68,6 +77,11 @@ static void look_at_keys(tarn_namespace *ns)
     look(tarn_get_many(ns, TARN_ALL_OR_NOTHING, &key, 1, results, &buf), 13);
     look(tarn_batch_commit(ns, parent_batch, TARN_ALL_OR_NOTHING, NULL, NULL, NULL), 14);
     look(tarn_batch_commit(ns, parent_batch, TARN_BEST_EFFORT, NULL, NULL, NULL), 15);
+    look(tarn_set_async(ns, key, value, hear, NULL, NULL, NULL), 16);
+    look(tarn_delete_async(ns, key, hear, NULL), 17);
+    look(tarn_batch_commit_async(ns, parent_batch, TARN_BEST_EFFORT, hear, NULL, NULL, NULL, NULL),
+         18);
+    look(tarn_sync_async(ns, hear, NULL), 19);
     tarn_buf_release(&buf);
 }
 
@@ -92,8 +106,11 @@ static void look_at_namespace(tarn_namespace *ns)
 static void look_at_store(tarn_store *store)
 {
     tarn_namespace *ns = NULL;
+    int descriptor;
     size_t count;
 
+    look(tarn_events_dispatch(store, 0, NULL), 35);
+    look(tarn_events_descriptor(store, &descriptor), 36);
     look(tarn_namespace_create(store, text("child"), NULL, &ns), 30);
     look(tarn_namespace_open(store, text("test"), &ns), 31);
     look(tarn_namespace_drop(store, text("other")), 32);
@@ -128,12 +145,17 @@ static void prepare(struct store_folder *f)
     expect_ok(tarn_increment(f->ns, text("c"), 1, NULL));
     expect_ok(tarn_batch_create(&parent_batch));
     expect_ok(tarn_batch_set(parent_batch, text("a"), text("batch")));
+    heard = 0;
+    expect_ok(tarn_set_async(f->ns, text("d"), text("1"), hear, NULL, NULL, NULL));
 }
 
 /* The parent's objects do what they did. */
 static void expect_unharmed(struct store_folder *f)
 {
     expect_stored(f->ns, text("a"), text("1"));
+    expect_number(0, heard);
+    expect_ok(tarn_events_dispatch(f->store, 0, NULL));
+    expect_number(1, heard);
     expect_ok(tarn_set(f->ns, text("b"), text("2"), NULL, NULL));
     expect_ok(tarn_batch_commit(f->ns, parent_batch, TARN_ALL_OR_NOTHING, NULL, NULL, NULL));
     expect_stored(f->ns, text("a"), text("batch"));

@@ -262,6 +262,44 @@ static void test_load_stays(void **state)
     tarn_namespace_close(ns);
 }
 
+static void count_call(void *context, tarn_status status)
+{
+    unsigned *calls = context;
+
+    *calls += status == TARN_OK ? 1 : 1000000;
+}
+
+/* What is replaced need not be synced: all that is outstanding is told by then. */
+static void test_loads_beside_asynchronous_writes(void **state)
+{
+    struct store_folder *f = *state;
+    tarn_namespace *ns = make_log(f, TARN_SYNC_NONE);
+    char key[NUMBERED_KEY_ROOM];
+    unsigned calls = 0, written = 0;
+
+    put_numbers(ns, 0, 10, 1);
+    expect_ok(tarn_snapshot_save(f->store, text("s"), NULL));
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < 100; i++, written++)
+            expect_ok(tarn_set_async(ns, numbered_key(key, i), text("v"), count_call, &calls, NULL,
+                                     NULL));
+        expect_ok(tarn_snapshot_load(f->store, text("s")));
+        expect_ok(tarn_events_dispatch(f->store, 0, NULL));
+        expect_number(written, calls);
+        expect_ok(tarn_set_async(ns, text("k"), text("v"), count_call, &calls, NULL, NULL));
+        written++;
+    }
+    expect_ok(tarn_sync_async(ns, count_call, &calls));
+    tarn_namespace_close(ns);
+    store_folder_reopen(f, NULL);
+    expect_number(written + 1, calls); /* the close has called the others */
+    ns = store_folder_namespace(f, "log");
+    expect_numbers(ns, 0, 10, 1);
+    expect_stored(ns, text("k"), text("v"));
+    expect_number(11, store_folder_stats(ns).keys);
+    tarn_namespace_close(ns);
+}
+
 /* ------------------------------------------------------------------------------------------
  * Files that are not as they were
  */
@@ -485,6 +523,7 @@ int main(void)
         STORE_FOLDER_TEST(test_clear_stays_empty),
         STORE_FOLDER_TEST(test_drop_takes_the_files),
         STORE_FOLDER_TEST(test_load_stays),
+        STORE_FOLDER_TEST(test_loads_beside_asynchronous_writes),
         STORE_FOLDER_TEST(test_damage_is_told),
         STORE_FOLDER_TEST(test_damage_while_open),
         STORE_FOLDER_TEST(test_homes_that_should_not_be),

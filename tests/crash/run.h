@@ -59,6 +59,7 @@ struct crash_store {
     tarn_store *store;
     struct world world;
     unsigned depth;       /* 0: the steps'; 1: of a crash state; 2: of one of its recovery */
+    unsigned outstanding; /* asynchronous writes whose callback has not come */
     bool watched;         /* its operations have crash states */
     bool tolerant;        /* calls may fail */
     bool killed;          /* what is to be opened has lost nothing that a process had written */

@@ -1,5 +1,6 @@
 /* The steps of a run are done; see the header. */
 #include "crash/steps.h"
+#include "crash/async.h"
 #include "crash/look.h"
 #include "crash/run.h"
 #include "store/store.h"
@@ -244,7 +245,7 @@ static bool write_ends(struct crash_store *s, const struct step *step, tarn_name
     if (log->failed)
         return crash_failed(s, "%s: it was taken after a sync had failed", what);
     world_log_ends(&s->world, step->ns, WORLD_LOG_DONE);
-    if (s->world.now.ns[step->ns].limits.sync == TARN_SYNC_ALWAYS)
+    if (s->world.now.ns[step->ns].limits.sync == TARN_SYNC_ALWAYS && !async_is_wanted(s, step))
         world_log_is_durable(&s->world, step->ns);
     return true;
 }
@@ -254,14 +255,17 @@ static bool do_set(struct crash_store *s, const struct step *step, tarn_namespac
     struct world_content after = s->world.content[step->ns];
     uint32_t key = step->number % WORLD_KEYS;
     uint8_t bytes[WORLD_VALUE_BYTES];
+    tarn_status status;
     char room[8];
 
     after.values[key] = step->value;
     if (!write_begins(s, step, &after))
         return true;
-    return write_ends(
-        s, step, ns, &after, "set",
-        tarn_set(ns, world_key(key, room), world_value(step->value, bytes), NULL, NULL));
+    if (async_is_wanted(s, step))
+        status = async_set(s, step, ns, world_key(key, room), world_value(step->value, bytes));
+    else
+        status = tarn_set(ns, world_key(key, room), world_value(step->value, bytes), NULL, NULL);
+    return write_ends(s, step, ns, &after, "set", status);
 }
 
 static bool do_delete(struct crash_store *s, const struct step *step, tarn_namespace *ns)
@@ -306,8 +310,11 @@ static bool do_batch(struct crash_store *s, const struct step *step, tarn_namesp
     if (status)
         right = outcome(s, "batch", TARN_OK, status);
     else if (write_begins(s, step, &after))
-        right = write_ends(s, step, ns, &after, "batch",
-                           tarn_batch_commit(ns, batch, TARN_ALL_OR_NOTHING, NULL, NULL, NULL));
+        right =
+            write_ends(s, step, ns, &after, "batch",
+                       async_is_wanted(s, step)
+                           ? async_commit(s, step, ns, batch)
+                           : tarn_batch_commit(ns, batch, TARN_ALL_OR_NOTHING, NULL, NULL, NULL));
     tarn_batch_free(batch);
     return right;
 }
@@ -378,7 +385,7 @@ static bool do_jobs(struct crash_store *s)
         if (s->world.now.ns[i].home && !crash_has_failed(s) &&
             s->world.now.ns[i].limits.sync == TARN_SYNC_INTERVAL)
             world_log_is_durable(&s->world, i);
-    return true;
+    return s->tolerant || async_all_come(s);
 }
 
 /* ------------------------------------------------------------------------------------------

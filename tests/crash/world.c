@@ -162,8 +162,27 @@ void world_log_is_durable(struct world *world, unsigned ns)
 {
     struct world_log *log = &world->logs[ns];
 
+    log->forgotten += log->count - 1 - log->doubtful;
     forget(log, 0, log->count - 1 - log->doubtful);
     log->acknowledged = 0;
+    narrowed(world);
+}
+
+uint64_t world_log_number(const struct world *world, unsigned ns)
+{
+    return world->logs[ns].forgotten + world->logs[ns].count - 1;
+}
+
+void world_log_is_durable_to(struct world *world, unsigned ns, uint64_t number)
+{
+    struct world_log *log = &world->logs[ns];
+    unsigned count = number > log->forgotten ? (unsigned)(number - log->forgotten) : 0;
+
+    if (!count)
+        return;
+    log->forgotten += count;
+    forget(log, 0, count);
+    log->acknowledged -= count;
     narrowed(world);
 }
 

@@ -70,6 +70,7 @@ struct world_log {
     uint32_t home;
     unsigned count;
     unsigned acknowledged; /* the place of the last state that was */
+    uint64_t forgotten;    /* how many states there were before the first */
     unsigned doubtful;     /* how many there are of these */
     bool failed;           /* it takes no write any more */
     struct world_content states[WORLD_STATES];
@@ -132,6 +133,11 @@ void world_log_ends(struct world *world, unsigned ns, enum world_log_end end);
 
 /* All that is seen of a log is durable. */
 void world_log_is_durable(struct world *world, unsigned ns);
+
+/* The number of a log's last state; and: all up to the state of a number is durable. Where no write
+ * is doubtful. */
+uint64_t world_log_number(const struct world *world, unsigned ns);
+void world_log_is_durable_to(struct world *world, unsigned ns, uint64_t number);
 
 /* The store was closed, as it should be. */
 void world_logs_are_closed(struct world *world);
