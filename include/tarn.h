@@ -263,8 +263,9 @@ struct tarn_options {
  * touched. TARN_CORRUPT, TARN_UNSUPPORTED_VERSION: the error tells file and offset; nothing was
  * changed. TARN_IO, TARN_FULL. With read_only a store that is not there is TARN_IO.
  *
- * From about 2 MiB of data on a store has a thread of its own, which prepares memory ahead of the
- * writers; for autosaves it has another one. Both have all signals blocked.
+ * A store has at most two threads of its own, each from when there is work for it, with all signals
+ * blocked: one prepares memory (from about 2 MiB of data on) and files ahead of the writers and
+ * does the syncs that no call waits for; the other one does autosaves and compactions.
  */
 TARN_API tarn_status tarn_open(const char *dir, const struct tarn_options *options,
                                tarn_store **store);
@@ -804,8 +805,9 @@ TARN_API tarn_status tarn_batch_commit(tarn_namespace *ns, const tarn_batch *bat
  * is. What a clear, a load or a drop takes away is durable when that is.
  *
  * Callbacks of one namespace come in the order of its writes: that of a call which had returned
- * before another one began comes first. There is no bound on how many are outstanding: each takes
- * about 50 bytes, and a program that writes faster than its disk has to count them.
+ * before another one began comes first; after tarn_sync() those of all writes before it are there
+ * to be dispatched. There is no bound on how many are outstanding: each takes about 50 bytes, and a
+ * program that writes faster than its disk has to count them.
  *
  * With TARN_SYNC_NONE a write to a log is a copy to mapped memory; with TARN_SYNC_ALWAYS it is a
  * call of the system as well. Both wait where a file of the log is full before the store's thread
