@@ -97,6 +97,22 @@ void use_cursor_and_stats(tarn_namespace *ns)
     EXPECT(count == 4 && stats.keys == 4 && stats.shards == 8 && stats.options.shards == 8);
 }
 
+void use_async(tarn_store *store, tarn_namespace *ns)
+{
+    std::size_t dispatched = 0;
+    int descriptor = -1, told = 0;
+    auto done = [](void *context, tarn_status status) {
+        *static_cast<int *>(context) += status == TARN_OK;
+    };
+
+    EXPECT(tarn_events_descriptor(store, &descriptor) == TARN_OK && descriptor >= 0);
+    EXPECT(tarn_set_async(ns, slice("later"), slice("1"), done, &told, nullptr, nullptr) ==
+           TARN_OK);
+    EXPECT(tarn_delete_async(ns, slice("later"), done, &told) == TARN_OK);
+    EXPECT(tarn_events_dispatch(store, 0, &dispatched) == TARN_OK);
+    EXPECT(dispatched == 2 && told == 2);
+}
+
 void run()
 {
     tarn_namespace_options namespace_options{};
@@ -117,6 +133,7 @@ void run()
         use_single_keys(ns);
         use_many_keys(ns);
         use_cursor_and_stats(ns);
+        use_async(store, ns);
     }
     namespace_options.max_keys = 100;
     EXPECT(tarn_namespace_configure(ns, TARN_SET_MAX_KEYS, &namespace_options) == TARN_OK);
