@@ -71,7 +71,8 @@ static int set_up(void **state)
     slow.os = *tarn__os_posix();
     slow.os.sync = slow_sync;
     os_fault_init(&fault, &slow.os);
-    heard = heard_ok = heard_unknown = events = 0;
+    heard = heard_ok = heard_unknown = 0;
+    atomic_store(&events, 0);
     memset(times, 0, sizeof times);
     store = NULL;
     ns = NULL;
