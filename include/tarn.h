@@ -949,7 +949,7 @@ TARN_API tarn_status tarn_check(const char *dir, const struct tarn_check_options
 
 /*
  * Makes a new store out of all that is whole in a damaged one. `to` is not there (the folder around
- * it is) or an empty folder, outside of `from`: else TARN_INVALID_ARGUMENT.
+ * it is) or an empty folder: else TARN_INVALID_ARGUMENT. It must not lie inside of `from`.
  *
  *   - A log: every whole record that is found, also behind damage and in damaged batches; the one
  *     with the highest sequence of each key, unless a whole delete has a higher one. Where the
@@ -958,9 +958,10 @@ TARN_API tarn_status tarn_check(const char *dir, const struct tarn_check_options
  *   - Namespaces keep name, options, autosaves and the sequences of their records. A log of which
  *     the catalog says nothing any more becomes the namespace "salvaged-NUMBER", by its folder's
  *     number.
- *   - Snapshots are copied. Of a damaged one a copy under "salvaged-NAME" has what is whole in it;
- *     openings load that of itself where nothing else holds a namespace, and can be told to by
- *     tarn_snapshot_load() always. A namespace in memory is what the newest whole snapshot says.
+ *   - Snapshots are copied. Of a damaged one a copy under "salvaged-NAME" has what is whole in it. A
+ *     namespace in memory is what the newest whole snapshot says, or such a copy where there is no
+ *     whole one that may hold it; otherwise the copy is only for tarn_snapshot_load(). Where its
+ *     file's identity or the name of a namespace is damaged, the records under it are lost.
  *
  * options may be NULL. summary may be NULL, and is filled in as by tarn_check(). Both the faults of
  * `from` and notes on what became of them are told.
