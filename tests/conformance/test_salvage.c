@@ -307,6 +307,43 @@ static void test_every_byte_of_a_log(void **state)
     store_folder_open(f, NULL);
 }
 
+/* Without the head of a segment its records are still newer than those of the segments before it.
+ */
+static void test_damaged_heads(void **state)
+{
+    struct store_folder *f = *state;
+    struct store_files files;
+    struct salvaged salvaged;
+    struct told told = {0};
+    tarn_namespace *ns;
+    unsigned damaged = 0;
+
+    damaged_store_fill(f, 1, 10);
+    ns = store_folder_namespace(f, "log");
+    for (unsigned round = 1; round <= 5; round++)
+        put_some(ns, 100, 200, 600, round);
+    tarn_namespace_close(ns);
+    store_folder_close(f);
+    store_files_find(&files, f->path);
+    for (unsigned i = 0; i < files.count; i++) {
+        if (!strstr(files.paths[i], "/3/") || !strstr(files.paths[i], ".segment"))
+            continue;
+        for (unsigned at = 88; at < 105; at += 8) { /* origin, as of, base sequence */
+            flip_byte(files.paths[i], at, 4);
+            expect_status(TARN_CORRUPT, check_told(f->path, &told));
+            salvage(f, &salvaged, TARN_CORRUPT);
+            ns = salvaged_namespace(&salvaged, "log");
+            expect_number(100, count_some(ns, 100, 200, 600, 5));
+            tarn_namespace_close(ns);
+            salvaged_close(&salvaged);
+            flip_byte(files.paths[i], at, 4);
+            damaged++;
+        }
+    }
+    expect_that(damaged > 9);
+    store_folder_open(f, NULL);
+}
+
 static void test_missing_files(void **state)
 {
     struct store_folder *f = *state;
@@ -550,19 +587,13 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_FOLDER_TEST(test_whole),
-        STORE_FOLDER_TEST(test_cut),
-        STORE_FOLDER_TEST(test_compacted),
-        STORE_FOLDER_TEST(test_one_record),
-        STORE_FOLDER_TEST(test_batch),
-        STORE_FOLDER_TEST(test_every_byte_of_a_log),
-        STORE_FOLDER_TEST(test_missing_files),
-        STORE_FOLDER_TEST(test_catalog),
-        STORE_FOLDER_TEST(test_no_catalog),
-        STORE_FOLDER_TEST(test_newest_snapshot),
-        STORE_FOLDER_TEST(test_every_byte_of_a_snapshot),
-        STORE_FOLDER_TEST(test_targets),
-        STORE_FOLDER_TEST(test_cancel),
+        STORE_FOLDER_TEST(test_whole),           STORE_FOLDER_TEST(test_cut),
+        STORE_FOLDER_TEST(test_compacted),       STORE_FOLDER_TEST(test_one_record),
+        STORE_FOLDER_TEST(test_batch),           STORE_FOLDER_TEST(test_every_byte_of_a_log),
+        STORE_FOLDER_TEST(test_damaged_heads),   STORE_FOLDER_TEST(test_missing_files),
+        STORE_FOLDER_TEST(test_catalog),         STORE_FOLDER_TEST(test_no_catalog),
+        STORE_FOLDER_TEST(test_newest_snapshot), STORE_FOLDER_TEST(test_every_byte_of_a_snapshot),
+        STORE_FOLDER_TEST(test_targets),         STORE_FOLDER_TEST(test_cancel),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
