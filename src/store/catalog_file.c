@@ -48,11 +48,10 @@ tarn_status tarn__catalog_file_read_rest(const struct tarn__folder *folder, bool
     tarn_status status = tarn__file_read_whole(folder->top, CATALOG, BYTES_MAX, &bytes);
 
     *has_store = false;
-    if (status)
-        return status == TARN_NO_MEMORY ? status : TARN_OK; /* it was told */
-    status = tarn__catalog_decode_rest(bytes.data, bytes.length, has_store, catalog);
+    if (!status)
+        status = tarn__catalog_decode_rest(bytes.data, bytes.length, has_store, catalog);
     tarn_buf_release(&bytes);
-    return status;
+    return status == TARN_NO_MEMORY ? status : TARN_OK; /* the rest was told */
 }
 
 tarn_status tarn__catalog_file_replace(const struct tarn__os *os, const struct tarn__folder *folder,

@@ -84,14 +84,15 @@ static tarn_status read_catalog(struct tarn__remains *remains)
     tarn_status status =
         tarn__catalog_file_read(&remains->folder, &remains->catalog, &remains->has_catalog);
 
-    set_path(remains->folder.top, TARN__CATALOG, path);
+    if (!status && !remains->has_catalog)
+        return TARN_OK; /* told once it is known what else there is */
     if (status)
         remains->has_catalog = false;
-    else if (!remains->has_catalog)
-        status = tarn__fail(TARN_CORRUPT, "'%s' is missing", path);
+    set_path(remains->folder.top, TARN__CATALOG, path);
     status = tarn__inspection_fault(&remains->inspection, path, status);
     if (status)
         return status;
+    remains->is_damaged = !remains->has_catalog;
     remains->has_identity = remains->has_catalog;
     if (!remains->has_catalog)
         return tarn__catalog_file_read_rest(&remains->folder, &remains->has_identity,
@@ -190,6 +191,17 @@ static tarn_status list(struct tarn__remains *remains, const struct tarn__direct
                                   directory ? tarn__directory_path(directory) : "", status);
 }
 
+static tarn_status tell_no_catalog(struct tarn__remains *remains, const char *dir)
+{
+    char path[PATH_ROOM];
+
+    if (!remains->home_count && !remains->snapshot_count)
+        return tarn__fail(TARN_IO, "'%s' has no store in it", dir);
+    set_path(remains->folder.top, TARN__CATALOG, path);
+    return tarn__inspection_fault(&remains->inspection, path,
+                                  tarn__fail(TARN_CORRUPT, "'%s' is missing", path));
+}
+
 static int by_name(const void *left, const void *right)
 {
     return strcmp(left, right);
@@ -217,8 +229,8 @@ tarn_status tarn__remains_open(struct tarn__remains *remains, const struct tarn_
         status = list(remains, remains->folder.namespaces, note_home);
     if (!status)
         status = list(remains, remains->folder.snapshots, note_snapshot);
-    if (!status && !remains->has_catalog && !remains->home_count && !remains->snapshot_count)
-        status = tarn__fail(TARN_IO, "'%s' has no store in it", dir);
+    if (!status && !remains->has_catalog && !remains->is_damaged)
+        status = tell_no_catalog(remains, dir);
     if (status) {
         tarn__remains_close(remains);
         return status;

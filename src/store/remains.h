@@ -15,7 +15,8 @@ struct tarn__remains {
     const struct tarn__os *os;
     struct tarn__inspection inspection;
     struct tarn__folder folder;
-    bool has_catalog;             /* whole */
+    bool has_catalog;             /* whole; else it */
+    bool is_damaged;              /* is there, and damaged */
     bool has_identity;            /* the catalog says that of the store */
     struct tarn__catalog catalog; /* or what is left of it */
     char (*snapshots)[TARN__SNAPSHOT_FILE_NAME_BYTES];

@@ -4,6 +4,8 @@
  * did not get to its end leaves no store with a part in it. (Numbers 13 to 19 and 29 of the list of
  * faults.)
  */
+#include "base/memory.h"
+#include "format/segment.h"
 #include "store/store.h"
 #include "support/allocation_fault.h"
 #include "support/damaged_store.h"
@@ -12,11 +14,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KEYS 6
 
-/* One call, which fails at some point. */
+/* One call of the two, under which something fails. */
 struct attempt {
     const struct tarn__os *os;
     const char *from, *to; /* to: NULL for a check */
@@ -183,19 +187,17 @@ static void test_calls_of_salvage(void **state)
     fail_calls(state, true);
 }
 
-/* A medium that cannot read some bytes: what is around them is read all the same. */
-static void test_unreadable(void **state)
+/* A medium that cannot read some bytes: of a store that was closed, and of one that was killed, of
+ * which nothing says how far its log should go. */
+static void fail_reads(const char *path, bool lasting)
 {
-    struct store_folder *f = *state;
     const struct tarn__os quick = quick_os();
     struct os_fault_plan plan = {
-        .calls = OS_CALL_READ, .effect = OS_FAULT_FAIL, .error = EIO, .nth = 1};
-    struct attempt attempt = {.from = f->path}, whole = {.os = &quick, .from = f->path};
+        .calls = OS_CALL_READ, .effect = OS_FAULT_FAIL, .error = EIO, .nth = 1, .lasting = lasting};
+    struct attempt attempt = {.from = path}, whole = {.os = &quick, .from = path};
     unsigned told = 0;
     struct os_fault fault;
 
-    damaged_store_fill(f, KEYS, 30);
-    store_folder_close(f);
     try(&whole);
     expect_ok(whole.status);
     os_fault_init(&fault, &quick);
@@ -212,9 +214,104 @@ static void test_unreadable(void **state)
         expect_status(TARN_CORRUPT, attempt.status);
         told++;
     }
-    expect_that(told > 5);
+    expect_that(told > 1);
+}
+
+static void test_unreadable(void **state)
+{
+    struct store_folder *f = *state;
+    char copy[STORE_FOLDER_PATH_ROOM];
+
+    damaged_store_fill(f, KEYS, 30);
+    snprintf(copy, sizeof copy, "%s", path_around(f, "copy"));
+    folder_copy(f->path, copy);
+    expect_that(unlink(path_around(f, "copy/snapshots/one.snapshot")) == 0); /* logs come last */
+    expect_that(unlink(path_around(f, "copy/snapshots/two.snapshot")) == 0);
+    store_folder_close(f);
+    for (unsigned lasting = 0; lasting < 2; lasting++) {
+        fail_reads(f->path, lasting);
+        fail_reads(copy, lasting);
+    }
     store_folder_open(f, NULL);
 }
+
+/* ------------------------------------------------------------------------------------------
+ * Deletes that are read before what they delete
+ */
+
+/* Adds a compacted segment to a log that holds nothing but the delete of a key, newer than all. */
+static void add_delete(const char *list_path, struct tarn_slice key)
+{
+    const uint64_t sequence = 100000;
+    char path[STORE_FOLDER_PATH_ROOM];
+    struct tarn_buf bytes = file_read(list_path);
+    struct tarn__segment_entry entries[8], *entry;
+    struct tarn__segment_list list;
+    struct tarn__segment_head head = {
+        .origin = TARN__SEGMENT_COMPACTED, .as_of = sequence + 1, .base_sequence = 1};
+    const struct tarn__frame frame = {.kind = TARN__FRAME_DELETE,
+                                      .record = {.key = key, .info.sequence = sequence}};
+    uint8_t segment[512] = {0};
+    struct tarn__frame_segment frames = {.base_sequence = 1};
+
+    expect_ok(tarn__segment_list_decode(bytes.data, bytes.length, list_path, &list));
+    expect_that(list.count < 8);
+    memcpy(entries, list.entries, list.count * sizeof *entries);
+    entry = &entries[list.count];
+    *entry = (struct tarn__segment_entry){
+        .number = list.next_number, .first_granule = 5000, .granules = 1};
+    memset(entry->identity, 0x5a, sizeof entry->identity);
+    memcpy(head.store, list.store, sizeof head.store);
+    head.namespace_number = list.namespace_number;
+    head.number = entry->number;
+    frames.seed = tarn__frame_seed(entry->identity);
+    tarn__segment_head_write(&head, entry->identity, segment);
+    tarn__frame_write(&frames, &frame, TARN__SEGMENT_HEAD, segment + TARN__SEGMENT_HEAD);
+    entry->sealed_bytes = TARN__SEGMENT_HEAD + tarn__frame_bytes(&frames, &frame);
+    snprintf(path, sizeof path, "%.*s/%u.segment", (int)(strrchr(list_path, '/') - list_path),
+             list_path, (unsigned)entry->number);
+    file_write(path, segment, entry->sealed_bytes);
+
+    tarn__free(list.entries);
+    list.entries = entries;
+    list.count++;
+    list.next_number++;
+    free(bytes.data);
+    bytes = (struct tarn_buf){0};
+    expect_ok(tarn__segment_list_encode(&list, entry->identity, &bytes));
+    file_write(list_path, bytes.data, bytes.length);
+    tarn_buf_release(&bytes);
+}
+
+static void test_deletes_of_compacted_segments(void **state)
+{
+    struct store_folder *f = *state;
+    char key[NUMBERED_KEY_ROOM], to[STORE_FOLDER_PATH_ROOM];
+    struct store_files files;
+    struct told told = {0};
+    tarn_store *store;
+    tarn_namespace *ns;
+
+    damaged_store_fill(f, KEYS, 30);
+    store_folder_close(f);
+    store_files_find(&files, f->path);
+    add_delete(store_files_named(&files, "/3/segments"), numbered_key(key, KEYS + 1));
+    snprintf(to, sizeof to, "%s", path_around(f, "to"));
+    expect_ok(salvage_told(f->path, to, &told));
+    for (unsigned i = 0; i < 3; i++) { /* as an opening has it, also of what was salvaged */
+        expect_ok(tarn_open(i ? to : f->path, NULL, &store));
+        expect_ok(tarn_namespace_open(store, text("log"), &ns));
+        expect_absent(ns, numbered_key(key, KEYS + 1));
+        expect_ok(tarn_exists(ns, numbered_key(key, KEYS + 2)));
+        tarn_namespace_close(ns);
+        expect_ok(tarn_close(store));
+    }
+    store_folder_open(f, NULL);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Allocations
+ */
 
 static void fail_allocations(void **state, bool salvages)
 {
@@ -269,6 +366,7 @@ int main(void)
         STORE_FOLDER_TEST(test_unreadable),
         STORE_FOLDER_TEST(test_allocations_of_check),
         STORE_FOLDER_TEST(test_allocations_of_salvage),
+        STORE_FOLDER_TEST(test_deletes_of_compacted_segments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
