@@ -958,7 +958,7 @@ TARN_API tarn_status tarn_check(const char *dir, const struct tarn_check_options
  *   - Namespaces keep name, options, autosaves and the sequences of their records. A log of which
  *     the catalog says nothing any more becomes the namespace "salvaged-NUMBER", by its folder's
  *     number.
- *   - Snapshots are copied. Of a damaged one a copy under "salvaged-NAME" has what is whole in it. A
+ *   - Snapshots are copied. Of a damaged one a copy under "salvaged-NAME" has what is whole. A
  *     namespace in memory is what the newest whole snapshot says, or such a copy where there is no
  *     whole one that may hold it; otherwise the copy is only for tarn_snapshot_load(). Where its
  *     file's identity or the name of a namespace is damaged, the records under it are lost.
