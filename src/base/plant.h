@@ -38,9 +38,6 @@ enum tarn__plant {
     TARN__PLANT_NO_TOMBSTONES,           /* an opening does not remember deletes */
     TARN__PLANT_LOG_SYNC_RETRIED,        /* a failed sync is tried again and trusted */
 
-    /* Those that show when the files of a log have changed. */
-    TARN__PLANT_LOSS_TAKEN_FOR_CUT, /* what was durable and is not there is not missed */
-
     /* Those of src/format, which show when files have changed. */
     TARN__PLANT_BLOCK_CHECKSUM,   /* a block's checksum is not compared */
     TARN__PLANT_CATALOG_CHECKSUM, /* ... that of the catalog's blocks */
@@ -63,7 +60,6 @@ enum tarn__plant {
 
 #define TARN__PLANT_FIRST_OF_LOGS      TARN__PLANT_LOG_NO_WAIT
 #define TARN__PLANT_FIRST_OF_LOG_SYNCS TARN__PLANT_LOG_SYNC_RETRIED
-#define TARN__PLANT_FIRST_OF_LOG_FILES TARN__PLANT_LOSS_TAKEN_FOR_CUT
 #define TARN__PLANT_FIRST_OF_FORMATS   TARN__PLANT_BLOCK_CHECKSUM
 
 #ifdef TARN_PLANTED_BUGS

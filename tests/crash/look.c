@@ -434,12 +434,12 @@ static bool take_file(void *context, const char *name)
         files->lists++;
     else if (length > 8 && strcmp(name + length - 8, ".segment") == 0)
         files->segments++;
-    else
+    else if (strncmp(name, "checkpoint", 10) != 0) /* a cache, of which the next close makes one */
         files->other = true;
     return true;
 }
 
-/* A home has a list, and the segments that the log has, and nothing else. */
+/* A home has a list, the segments that the log has, perhaps a checkpoint, and nothing else. */
 static bool look_at_home(struct crash_store *s, tarn_namespace *ns)
 {
     struct tarn_stats stats = {.size = sizeof stats};

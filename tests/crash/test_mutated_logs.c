@@ -32,7 +32,7 @@
 #define LOGS       2
 #define WRITES     40
 #define BLOCK      512
-#define MEMORY_MIN ((size_t)256 * 1024) /* what an opening may ask for at once in any case */
+#define MEMORY_MIN ((size_t)2 << 20) /* what an opening may ask for at once: with checkpoints */
 
 struct file {
     char path[64];
@@ -80,7 +80,19 @@ static bool note_file(void *context, const char *name)
     return true;
 }
 
-/* Takes all files of the homes. */
+static void remove_file(struct sim_disk *disk, const char *folder, const char *name)
+{
+    const struct tarn__os *os = &disk->os;
+    int directory;
+
+    if (os->directory_open(os, TARN__OS_NO_DIRECTORY, folder, &directory))
+        return;
+    (void)os->unlink(os, directory, name); /* or it is not there any more */
+    (void)os->directory_sync(os, directory);
+    (void)os->close(os, directory);
+}
+
+/* Takes all files of the homes, but checkpoints: those go, so that every frame is read. */
 static void take_files(struct saved *saved)
 {
     for (unsigned home = 1, logs = 0; home < 8; home++) {
@@ -92,8 +104,13 @@ static void take_files(struct saved *saved)
             continue;
         memcpy(saved->homes[logs++], folder, sizeof folder);
         for (struct file *file = found; file->path[0]; file++) {
-            struct file *into = &saved->files[saved->count++];
+            struct file *into = &saved->files[saved->count];
 
+            if (strcmp(file->path, "checkpoint") == 0) {
+                remove_file(saved->disk, folder, file->path);
+                continue;
+            }
+            saved->count++;
             expect_that(saved->count < FILES_MAX);
             snprintf(into->path, sizeof into->path, "%s/%.24s", folder, file->path);
             into->bytes = sim_disk_read(saved->disk, SIM_SEEN, into->path, &into->length);
@@ -343,11 +360,10 @@ static void unlink_file(struct run *run, const struct file *file, bool put_folde
 
     say(run, put_folder ? "given way to a folder" : "missing", file, 0);
     snprintf(folder, sizeof folder, "%.*s", (int)(name - 1 - file->path), file->path);
-    if (os->directory_open(os, TARN__OS_NO_DIRECTORY, folder, &directory))
+    remove_file(run->disk, folder, name);
+    if (!put_folder || os->directory_open(os, TARN__OS_NO_DIRECTORY, folder, &directory))
         return;
-    (void)os->unlink(os, directory, name); /* or it is not there any more */
-    if (put_folder)
-        (void)os->directory_make(os, directory, name);
+    (void)os->directory_make(os, directory, name);
     (void)os->close(os, directory);
 }
 

@@ -184,8 +184,7 @@ static tarn_status find_end(struct recovery *recovery)
         if (status)
             return status;
     }
-    if (recovery->last && is_before(recovery->end, recovery->durable) &&
-        !TARN__PLANTED(TARN__PLANT_LOSS_TAKEN_FOR_CUT))
+    if (recovery->last && is_before(recovery->end, recovery->durable))
         return lost(recovery);
     recovery->opening->clean = !recovery->last || (recovery->clean_end && !recovery->remains);
     return TARN_OK;
