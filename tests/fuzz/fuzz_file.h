@@ -16,7 +16,7 @@
 static const uint8_t fuzz_identity[TARN__IDENTITY_BYTES] = {1, 2, 3};
 
 /* Returns the file, from malloc() and with no byte more than *length. */
-static uint8_t *fuzz_file(const uint8_t *data, size_t size, enum tarn__file_kind kind,
+static inline uint8_t *fuzz_file(const uint8_t *data, size_t size, enum tarn__file_kind kind,
                           size_t *length)
 {
     struct tarn__reader reader = tarn__reader_of(data, size);
@@ -48,7 +48,7 @@ static uint8_t *fuzz_file(const uint8_t *data, size_t size, enum tarn__file_kind
 }
 
 /* Stops the fuzzer, which keeps the input. */
-static void fuzz_expect(bool condition)
+static inline void fuzz_expect(bool condition)
 {
     if (!condition)
         __builtin_trap();
