@@ -268,6 +268,7 @@ tarn_status tarn__namespace_exchange(tarn_namespace *ns, struct tarn__index *ind
     }
     tarn__shards_measure(ns);
     tarn__shard_at(ns, 0)->writes++;
+    tarn__options_pass_on(ns); /* they may have changed while what comes was made */
     return TARN_OK;
 }
 

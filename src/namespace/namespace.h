@@ -194,6 +194,9 @@ tarn_status tarn__namespace_engine(const struct tarn_namespace_options *options,
 void tarn__options_apply(tarn_namespace *ns, unsigned fields,
                          const struct tarn_namespace_options *options);
 
+/* Tells the engine of the options that are in force. All locks are held. */
+void tarn__options_pass_on(tarn_namespace *ns);
+
 /* The options as they are in force. */
 void tarn__namespace_options_of(const tarn_namespace *ns, struct tarn_namespace_options *options);
 

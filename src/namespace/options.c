@@ -174,8 +174,7 @@ static tarn_status too_low(const char *field, uint64_t limit, uint64_t there)
                       (unsigned long long)limit, (unsigned long long)there);
 }
 
-/* Tells the engine. All locks are held. */
-static void pass_on(tarn_namespace *ns)
+void tarn__options_pass_on(tarn_namespace *ns)
 {
     struct tarn_namespace_options options;
 
@@ -207,7 +206,7 @@ static tarn_status configure(tarn_namespace *ns, unsigned fields,
             tarn__options_apply(ns, fields, &before);
     }
     if (!status)
-        pass_on(ns);
+        tarn__options_pass_on(ns);
     if (!status) { /* they are only kept while there is a limit */
         atomic_store(&ns->keys, keys);
         atomic_store(&ns->bytes, bytes);

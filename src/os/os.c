@@ -435,6 +435,11 @@ tarn_status tarn__file_sync(const struct tarn__file *file)
     return failed(file->os->sync(file->os, file->handle), "sync", file->path);
 }
 
+void tarn__file_write_back(const struct tarn__file *file, uint64_t offset, uint64_t bytes)
+{
+    file->os->write_back(file->os, file->handle, offset, bytes);
+}
+
 tarn_status tarn__file_lock(const struct tarn__file *file, bool exclusive)
 {
     int error;

@@ -169,6 +169,10 @@ struct tarn__os {
      * neither is it repeated here nor may it be by the caller. EIO, ENOSPC, EDQUOT. */
     int (*sync)(const struct tarn__os *os, int file);
 
+    /* Has the system begin to write a range to the medium, so that a later sync has less to do.
+     * Waits for nothing that it can avoid. Best effort: says nothing of what is durable. */
+    void (*write_back)(const struct tarn__os *os, int file, uint64_t offset, uint64_t bytes);
+
     /* Locks the file against every other opening of it, in this process or another, that locks as
      * well: exclusive against all, shared against exclusive ones. Works on any open mode. Never
      * waits: EWOULDBLOCK, it is locked. Goes with the handle; a forked child has it too, and holds
@@ -294,6 +298,9 @@ tarn_status tarn__file_size(const struct tarn__file *file, uint64_t *bytes);
 tarn_status tarn__file_truncate(const struct tarn__file *file, uint64_t bytes);
 tarn_status tarn__file_preallocate(const struct tarn__file *file, uint64_t offset, uint64_t bytes);
 tarn_status tarn__file_sync(const struct tarn__file *file);
+
+/* As write_back in the table. */
+void tarn__file_write_back(const struct tarn__file *file, uint64_t offset, uint64_t bytes);
 
 /* TARN_STORE_LOCKED: another opening of the file holds it. */
 tarn_status tarn__file_lock(const struct tarn__file *file, bool exclusive);

@@ -309,6 +309,12 @@ static int sync_data(const struct tarn__os *os, int file)
     return fdatasync(file) == 0 ? 0 : errno;
 }
 
+static void write_back(const struct tarn__os *os, int file, uint64_t offset, uint64_t bytes)
+{
+    (void)os;
+    (void)sync_file_range(file, (off_t)offset, (off_t)bytes, SYNC_FILE_RANGE_WRITE);
+}
+
 /* flock() and not fcntl(F_SETLK): the lock belongs to the opening and not to the process, so that a
  * second opening in the same process is refused and its closing does not take the lock away. And
  * not F_OFD_SETLK, whose exclusive lock takes a file that is open for writing. */
@@ -382,6 +388,7 @@ static const struct tarn__os posix = {
     .truncate = truncate_to,
     .preallocate = preallocate,
     .sync = sync_data,
+    .write_back = write_back,
     .lock = lock_file,
     .unlock = unlock_file,
     .map = tarn__posix_map,

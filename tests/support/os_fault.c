@@ -271,6 +271,11 @@ static int fault_sync(const struct tarn__os *os, int file)
     PASS(os, OS_CALL_SYNC, inner_of(os)->sync(inner_of(os), file));
 }
 
+static void fault_write_back(const struct tarn__os *os, int file, uint64_t offset, uint64_t bytes)
+{
+    inner_of(os)->write_back(inner_of(os), file, offset, bytes);
+}
+
 static int fault_lock(const struct tarn__os *os, int file, bool exclusive)
 {
     PASS(os, OS_CALL_LOCK, inner_of(os)->lock(inner_of(os), file, exclusive));
@@ -359,6 +364,7 @@ static const struct tarn__os wrapper = {
     .truncate = fault_truncate,
     .preallocate = fault_preallocate,
     .sync = fault_sync,
+    .write_back = fault_write_back,
     .lock = fault_lock,
     .unlock = fault_unlock,
     .map = fault_map,

@@ -9,6 +9,7 @@
 
 #define SCRATCH_BYTES ((size_t)64 * 1024)
 #define FILE_UNIT     ((uint64_t)4096)
+#define MOMENT_NS     UINT64_C(2000000000)
 #define LARGE_SEGMENT ((uint64_t)16 * 1024 * 1024)
 
 /* ------------------------------------------------------------------------------------------
@@ -20,12 +21,13 @@ static uint64_t room_of(const struct tarn__segment *segment)
     return segment->size - segment->used;
 }
 
-/* How long the next segment is: they double, but beyond 16 MiB none is more than an eighth of the
- * log, so that what is set aside, and what cannot be compacted yet, stays small beside it. */
+/* How long the next segment is: four times the last one; but beyond 16 MiB none is more than an
+ * eighth of the log, so that what is set aside, and what cannot be compacted yet, stays small
+ * beside it. */
 static uint64_t next_bytes(struct tarn__log *log)
 {
     struct tarn__segments *segments = &log->segments;
-    uint64_t all = 0, last = TARN__SEGMENT_BYTES_MIN / 2, bytes;
+    uint64_t all = 0, last = TARN__SEGMENT_BYTES_MIN / 4, bytes;
 
     pthread_mutex_lock(&segments->lock);
     for (size_t i = 0; i < segments->count; i++) {
@@ -37,7 +39,7 @@ static uint64_t next_bytes(struct tarn__log *log)
     }
     pthread_mutex_unlock(&segments->lock);
     all = all / 8 > LARGE_SEGMENT ? all / 8 : LARGE_SEGMENT;
-    bytes = 2 * last > TARN__SEGMENT_BYTES_MIN ? 2 * last : TARN__SEGMENT_BYTES_MIN;
+    bytes = 4 * last > TARN__SEGMENT_BYTES_MIN ? 4 * last : TARN__SEGMENT_BYTES_MIN;
     bytes = bytes < all ? bytes : all / FILE_UNIT * FILE_UNIT;
     return bytes < log->segment_bytes ? bytes : log->segment_bytes;
 }
@@ -93,18 +95,32 @@ static tarn_status take_next(struct tarn__log *log, uint64_t least, struct tarn_
     return status;
 }
 
+/* Makes the next segment. Where segments are filled in a moment its pages are made ready as well:
+ * a writer that had to wait for each would spend a third of its time on that. */
+static void prepare_next(struct tarn__log *log)
+{
+    const struct tarn__os *os = log->environment->os;
+    struct tarn__segment *segment;
+
+    if (make_listed(log, next_bytes(log), &segment))
+        return;
+    if (atomic_load(&log->is_quick) && atomic_load(&log->mode) != TARN_SYNC_ALWAYS)
+        os->map_populate(os, segment->bytes,
+                         segment->size < LARGE_SEGMENT ? segment->size : LARGE_SEGMENT, true);
+    atomic_store(&log->next, segment);
+}
+
 /* The job: has the next segment ready before it is needed, and syncs those that are full, which may
  * then be compacted. If that fails, whoever writes next is told. */
 static void prepare(void *context)
 {
     struct tarn__log *log = context;
-    struct tarn__segment *segment;
     tarn_status status;
 
     pthread_mutex_lock(&log->segments.files);
-    if (!atomic_load(&log->next) && !atomic_load(&log->failed) && !atomic_load(&log->ending) &&
-        make_listed(log, next_bytes(log), &segment) == TARN_OK)
-        atomic_store(&log->next, segment);
+    if (atomic_exchange(&log->next_wanted, false) && !atomic_load(&log->next) &&
+        !atomic_load(&log->failed) && !atomic_load(&log->ending))
+        prepare_next(log);
     pthread_mutex_unlock(&log->segments.files);
     status = tarn__log_wait(log, atomic_load(&log->full));
     tarn__log_tell(log, status);
@@ -258,11 +274,27 @@ tarn_status tarn__log_write_end(struct tarn__log *log, uint64_t next_segment)
     return store(log, segment, segment->used - bytes, log->scratch, bytes);
 }
 
+/* Has what is written from now on go to a segment. */
+static void activate(struct tarn__log *log, struct tarn__segment *segment)
+{
+    if (segment->used == TARN__SEGMENT_HEAD)
+        atomic_store(&segment->as_of, tarn__log_next_sequence(log));
+    log->half = segment->size / 2;
+    log->active = segment;
+}
+
+static void want_prepared(struct tarn__log *log)
+{
+    if (!atomic_load(&log->mend_sequence))
+        tarn__jobs_wake(&log->environment->quick, &log->prepare);
+}
+
 /* Goes on in the next segment, which may have been prepared; if not, it has at least so many bytes.
  */
 static tarn_status begin_next(struct tarn__log *log, uint64_t least)
 {
     struct tarn__segment *next;
+    uint64_t now;
     tarn_status status = take_next(log, least, &next);
 
     if (!status)
@@ -270,8 +302,10 @@ static tarn_status begin_next(struct tarn__log *log, uint64_t least)
     if (status)
         return status;
     atomic_store(&log->full, atomic_load(&log->appended));
-    atomic_store(&next->as_of, tarn__log_next_sequence(log));
-    log->active = next;
+    now = log->environment->os->monotonic_ns(log->environment->os);
+    atomic_store(&log->is_quick, now - log->begun_ns < MOMENT_NS);
+    log->begun_ns = now;
+    activate(log, next);
     log->ended = false;
     return TARN_OK;
 }
@@ -284,8 +318,7 @@ static tarn_status go_on(struct tarn__log *log, size_t bytes)
 
     while (!status && room_of(log->active) < bytes + TARN__LOG_END_BYTES)
         status = begin_next(log, least);
-    if (!atomic_load(&log->mend_sequence))
-        tarn__jobs_wake(&log->environment->quick, &log->prepare);
+    want_prepared(log);
     return status;
 }
 
@@ -349,6 +382,11 @@ static tarn_status append_locked(struct tarn__log *log, struct tarn__write *writ
     for (size_t i = 0; i < count; i++)
         writes[i].record.info.sequence = sequence;
     segment->used += bytes;
+    if (segment->used >= log->half) {
+        log->half = UINT64_MAX;
+        atomic_store(&log->next_wanted, true);
+        want_prepared(log);
+    }
     atomic_store_explicit(&log->appended,
                           atomic_load_explicit(&log->appended, memory_order_relaxed) + bytes,
                           memory_order_release);
@@ -435,13 +473,13 @@ static tarn_status begin(struct tarn__log *log)
         pthread_mutex_lock(&log->segments.files);
         status = make_listed(log, next_bytes(log), &log->active);
         pthread_mutex_unlock(&log->segments.files);
-        if (!status)
-            atomic_store(&log->active->as_of, tarn__log_next_sequence(log));
     }
     if (!status)
         status = tarn__jobs_add(jobs, &log->prepare, prepare, log);
     if (status)
         return status;
+    log->begun_ns = log->environment->os->monotonic_ns(log->environment->os);
+    activate(log, log->active);
     status = tarn__jobs_add(jobs, &log->sync, tarn__log_run_sync, log);
     if (status)
         tarn__jobs_remove(jobs, &log->prepare);

@@ -35,6 +35,8 @@ struct tarn__log {
     uint64_t covered_sequence; /* the highest in what the checkpoint covers; or 0 */
     _Atomic uint64_t
         mend_sequence;        /* while what is there is written again: the lowest of it; or 0 */
+    _Atomic bool next_wanted; /* the active segment is half full */
+    _Atomic bool is_quick;    /* the last one was filled in a moment */
     struct tarn__job prepare; /* the next segment, and what is to be done for those that are full */
 
     /* Of compactions. */
@@ -45,6 +47,8 @@ struct tarn__log {
 
     struct tarn__lock append; /* what follows */
     struct tarn__segment *active;
+    uint64_t half;       /* of its bytes: where the next one becomes wanted */
+    uint64_t begun_ns;   /* when it became active */
     uint64_t point_told; /* the durable position that frames have told last */
     uint8_t *scratch;
     _Atomic uint64_t appended; /* position; read without the lock */

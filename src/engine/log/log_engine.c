@@ -380,6 +380,7 @@ static void log_prefetch(void *state, uint64_t location)
 
     __builtin_prefetch(segment->bytes + offset);
     __builtin_prefetch(segment->bytes + offset + 64);
+    __builtin_prefetch(segment->bytes + offset + 128); /* about 130 bytes are usual */
 }
 
 static void log_retire(void *state, const uint64_t *locations, size_t count, size_t bytes)

@@ -22,6 +22,9 @@ static tarn_status write_pending(struct tarn__rewrite *rewrite)
     if (rewrite->pending.length)
         status = tarn__file_write(output_of(rewrite)->file, rewrite->pending.data,
                                   rewrite->pending.length, rewrite->pending_at);
+    if (!status && rewrite->pending.length)
+        tarn__file_write_back(output_of(rewrite)->file, rewrite->pending_at,
+                              rewrite->pending.length);
     rewrite->pending_at += rewrite->pending.length;
     rewrite->pending.length = 0;
     return status;
