@@ -59,7 +59,11 @@ struct tarn__log {
     pthread_mutex_t sync_lock; /* what follows */
     pthread_cond_t synced;
     bool syncing;
-    _Atomic uint64_t durable;                /* position; read without the lock */
+    uint32_t waiting;         /* since the last sync began: they are served by the next */
+    uint32_t arrivals;        /* since the last sync ended */
+    uint32_t served;          /* by the last sync */
+    uint64_t sync_ns;         /* how long it took */
+    _Atomic uint64_t durable; /* position; read without the lock */
     uint64_t durable_number, durable_offset; /* the same as a place: segment, and offset there */
 
     pthread_mutex_t notify_lock; /* what follows; no other lock of the log's is taken with it */
