@@ -38,7 +38,7 @@ static bool note_name(void *context, const char *name)
 
 /* A folder in which something else lives is not made into a store. The lock is there and durable
  * before anything else of a store is. */
-static tarn_status check_contents(const struct tarn__directory *top, bool *has_lock)
+static tarn_status check_contents(const struct tarn__directory *top, struct contents *found)
 {
     struct contents contents = {0};
     const char *path = tarn__directory_path(top);
@@ -54,7 +54,7 @@ static tarn_status check_contents(const struct tarn__directory *top, bool *has_l
                           "'%s' has no file '" LOCK "', which every store has: if it is one, and "
                           "no process has it open, make an empty file of that name",
                           path);
-    *has_lock = contents.lock;
+    *found = contents;
     return TARN_OK;
 }
 
@@ -85,18 +85,19 @@ static tarn_status take_lock(const struct tarn__folder *folder)
 static tarn_status open_lock(struct tarn__folder *folder)
 {
     enum tarn__open_mode mode = folder->read_only ? TARN__OPEN_READ : TARN__OPEN_READ_WRITE;
-    bool has_lock = false;
-    tarn_status status = check_contents(folder->top, &has_lock);
+    struct contents contents = {0};
+    tarn_status status = check_contents(folder->top, &contents);
 
     if (status)
         return status;
-    if (has_lock || folder->read_only)
+    if (contents.lock || folder->read_only)
         status = tarn__file_open(folder->top, LOCK, mode, &folder->lock);
     else
         status = make_lock(folder);
     if (!status)
         status = take_lock(folder);
-    if (!status && !has_lock)
+    /* who made it may have been killed before it was durable; then nothing else was made yet */
+    if (!status && !folder->read_only && !contents.snapshots)
         status = tarn__directory_sync(folder->top);
     return status;
 }
