@@ -33,9 +33,6 @@ enum tarn__plant {
     TARN__PLANT_HOME_NOT_SYNCED,         /* the catalog tells of a home whose name is not durable */
     TARN__PLANT_HOME_GOES_FIRST,         /* a home goes before the catalog does without it */
     TARN__PLANT_COMPACTED_NOT_SYNCED,    /* what was compacted is listed before it is durable */
-    TARN__PLANT_COMPACTION_AHEAD,        /* ... before what has overwritten the rest is */
-    TARN__PLANT_DELETES_FORGOTTEN,       /* a compaction keeps no deletes */
-    TARN__PLANT_NO_TOMBSTONES,           /* an opening does not remember deletes */
     TARN__PLANT_LOG_SYNC_RETRIED,        /* a failed sync is tried again and trusted */
 
     /* Those of src/format, which show when files have changed. */

@@ -2,7 +2,6 @@
  * Filling the index with what is in an engine's files, when a namespace is opened. Groups of
  * records are entered together, so that memory serves the misses of many at once.
  */
-#include "base/plant.h"
 #include "base/status.h"
 #include "namespace/checkpoint.h"
 #include "namespace/fill.h"
@@ -128,7 +127,7 @@ static tarn_status take_away(void *context, const struct tarn__record *record, b
     struct tarn__held held;
     tarn_status status = flush(replay);
 
-    if (!status && lasts && !TARN__PLANTED(TARN__PLANT_NO_TOMBSTONES))
+    if (!status && lasts)
         status =
             tarn__tombstones_add(&replay->tombstones, record->key, hash, record->info.sequence);
     if (status)

@@ -1,7 +1,6 @@
 /* Compaction; see the header. */
 #include "engine/log/compaction.h"
 #include "base/memory.h"
-#include "base/plant.h"
 #include "base/status.h"
 #include "engine/log/coverage.h"
 #include "engine/log/rewrite.h"
@@ -291,8 +290,7 @@ static tarn_status commit(struct round *round)
 {
     struct tarn__segments *segments = &round->log->segments;
     struct tarn__rewrite *rewrite = round->rewrite;
-    tarn_status status =
-        TARN__PLANTED(TARN__PLANT_COMPACTION_AHEAD) ? TARN_OK : tarn__log_sync(round->log);
+    tarn_status status = tarn__log_sync(round->log);
 
     if (status)
         return status;

@@ -1,7 +1,6 @@
 /* Rewriting segments; see the header. */
 #include "engine/log/rewrite.h"
 #include "base/memory.h"
-#include "base/plant.h"
 #include "base/status.h"
 
 #define PENDING_BYTES ((size_t)1024 * 1024)
@@ -157,8 +156,7 @@ static tarn_status visit(void *context, const struct tarn__frame *frame, uint64_
     bool removes = frame->kind == TARN__FRAME_DELETE;
     tarn_status status = TARN_OK;
 
-    if (removes && (frame->record.info.sequence < rewrite->kept_as_of ||
-                    TARN__PLANTED(TARN__PLANT_DELETES_FORGOTTEN)))
+    if (removes && frame->record.info.sequence < rewrite->kept_as_of)
         return TARN_OK; /* there is nothing older that it would be needed for */
     if (rewrite->met_count == TARN__MOVES_MAX)
         status = flush(rewrite);
