@@ -397,6 +397,22 @@ TARN_API tarn_status tarn_namespace_configure(tarn_namespace *ns, unsigned field
                                               const struct tarn_namespace_options *options);
 
 /*
+ * Copies a namespace, as it is at one moment, to a new one of the same store, while readers and
+ * writers go on. options: those of the copy, as for tarn_namespace_create(), which may be another
+ * engine; NULL: those of the source. Records keep their sequences. Nobody sees the copy before it
+ * is whole, and on TARN_ENGINE_LOG durable; on TARN_ENGINE_MEMORY it is kept by snapshots, as all
+ * there is. Autosaves are not copied. Waits for saves and loads, and they for it; memory grows
+ * meanwhile as in tarn_snapshot_save().
+ * With nothing changed: TARN_NAMESPACE_NOT_FOUND; TARN_NAMESPACE_EXISTS: `as` is there, or has come
+ * meanwhile; TARN_TOO_MANY_NAMESPACES, TARN_NAME_INVALID; where the copy's limits do not allow all
+ * of it TARN_TOO_MANY_KEYS, TARN_FULL, TARN_VALUE_TOO_LARGE; TARN_CORRUPT: a record of the source
+ * is damaged; TARN_LOCK_TIMEOUT, TARN_PERSISTENCE_NOT_ENABLED (a log in a store in memory).
+ */
+TARN_API tarn_status tarn_namespace_copy(tarn_store *store, struct tarn_slice name,
+                                         struct tarn_slice as,
+                                         const struct tarn_namespace_options *options);
+
+/*
  * Changes the number of shards, 1 to TARN_SHARDS_MAX, while readers and writers go on. No record
  * moves: what changes is the lock that a key belongs to, for those keys alone that jump consistent
  * hash assigns anew. Writers are held up for some tens of microseconds. TARN_LOCK_TIMEOUT: nothing
@@ -542,6 +558,43 @@ TARN_API tarn_status tarn_snapshot_delete(tarn_store *store, struct tarn_slice n
 /* Reads a snapshot to its end and verifies every byte, without loading it. TARN_CORRUPT,
  * TARN_UNSUPPORTED_VERSION. */
 TARN_API tarn_status tarn_snapshot_verify(tarn_store *store, struct tarn_slice name);
+
+/* ------------------------------------------------------------------------------------------
+ * Backup
+ */
+
+struct tarn_backup_options {
+    size_t size; /* sizeof(struct tarn_backup_options) */
+
+    /* Called now and then with how many bytes of keys and values are copied; false ends the call
+     * with TARN_CANCELLED. It may read and write, but not close the store, nor save, load, copy or
+     * drop anything in it. NULL: nobody asks. */
+    bool (*progress)(void *context, uint64_t done, uint64_t total);
+    void *context;
+};
+
+/*
+ * Copies the whole store, as it is at one moment, into the folder `to`, which must not be there
+ * (the folder around it must) or be empty, while readers and writers go on: they are held up as by
+ * tarn_snapshot_save(), and memory grows as there. Works with every store, also one in memory and
+ * one that is read_only. options may be NULL.
+ *
+ * What is made is a store like any other, durable when the call returns TARN_OK: with all
+ * namespaces, records and sequences; with options and autosaves, of which those that run will run
+ * in the copy once it is opened. What is on TARN_ENGINE_MEMORY is in its snapshot "backup"; other
+ * snapshots are not copied. It has an identity of its own: store and copy go on independently.
+ *
+ * Until it is whole the folder has a file `unfinished`, and openings refuse it with
+ * TARN_INVALID_ARGUMENT; so they do with what a crash has left. When the call fails the folder is
+ * left empty; after TARN_IO with that file, and what could not be removed. Saves, loads, drops and
+ * the close wait for it, and it for them.
+ *
+ * TARN_INVALID_ARGUMENT: `to` is not empty. TARN_CORRUPT: a record is damaged. TARN_CANCELLED,
+ * TARN_IO, TARN_FULL, TARN_LOCK_TIMEOUT. TARN_OUTCOME_UNKNOWN: the copy is whole, but
+ * `unfinished` may be there, now or after a crash.
+ */
+TARN_API tarn_status tarn_backup(tarn_store *store, const char *to,
+                                 const struct tarn_backup_options *options);
 
 /* ------------------------------------------------------------------------------------------
  * Autosave

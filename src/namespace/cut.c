@@ -9,6 +9,7 @@
 
 tarn_status tarn__cut_begin(struct tarn__cut *cut, tarn_namespace *ns)
 {
+    uint64_t writes;
     tarn_status status;
 
     memset(cut, 0, sizeof *cut);
@@ -27,8 +28,7 @@ tarn_status tarn__cut_begin(struct tarn__cut *cut, tarn_namespace *ns)
         return status;
     }
     cut->sequence = atomic_load(&ns->environment->sequence);
-    for (uint32_t i = 0; i < atomic_load(&ns->shards_made); i++)
-        cut->keys += tarn__shard_at(ns, i)->growth.keys;
+    tarn__namespace_count(ns, &cut->keys, &cut->bytes, &writes);
     tarn__namespace_options_of(ns, &cut->options);
     ns->cut = cut;
     return TARN_OK;

@@ -17,7 +17,7 @@
 struct tarn__cut {
     tarn_namespace *ns;
     uint64_t sequence;                     /* the highest that a record of the cut can have */
-    uint64_t keys;                         /* how many records the cut has */
+    uint64_t keys, bytes;                  /* how many records the cut has, and what is in them */
     struct tarn_namespace_options options; /* as they were at that moment */
     struct tarn__capture capture;
     void *held;                         /* by the engine: where the records are */
@@ -44,6 +44,40 @@ tarn_status tarn__cut_next(struct tarn__cut *cut, const uint64_t **locations, si
 
 /* Whether everything that was handed out can be read, as long as the caller stays inside. */
 bool tarn__cut_holds(struct tarn__cut *cut);
+
+/* A record whose value is larger is not copied inside a section, but pinned. */
+#define TARN__CUT_LARGE_BYTES ((size_t)64 * 1024)
+
+/* Where the records of a cut go. */
+struct tarn__cut_sink {
+    void *context;
+
+    /* Copies a record, which is not large; false: there is no room for it before a flush. Inside a
+     * section: without a call of the system. */
+    bool (*add)(void *context, const struct tarn__record *record);
+
+    /* Deals with all that was added. */
+    tarn_status (*flush)(void *context);
+
+    /* Deals with all that was added, and with one record that is large. */
+    tarn_status (*add_large)(void *context, const struct tarn__record *record);
+};
+
+/* How far it is, and who is told of it. */
+struct tarn__cut_progress {
+    bool (*tell)(void *context, uint64_t done, uint64_t total); /* or NULL */
+    void *context;
+    uint64_t done, total; /* bytes of keys and values */
+    uint64_t told;        /* what done was then */
+};
+
+/* Tells it at once. TARN_CANCELLED: no more is wanted. */
+tarn_status tarn__cut_tell(struct tarn__cut_progress *progress);
+
+/* Hands all records of a cut to a sink, and flushes it. No lock is held. progress may be NULL. What
+ * tarn__cut_next() returns; TARN_CORRUPT; TARN_CANCELLED; what the sink returns. */
+tarn_status tarn__cut_read(struct tarn__cut *cut, const struct tarn__cut_sink *sink,
+                           struct tarn__cut_progress *progress);
 
 /* Ends the cut and lets go of what was kept for it. Must be called; waits for locks. */
 void tarn__cut_end(struct tarn__cut *cut);

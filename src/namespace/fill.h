@@ -5,6 +5,7 @@
 #ifndef TARN_NAMESPACE_FILL_H
 #define TARN_NAMESPACE_FILL_H
 
+#include "namespace/cut.h"
 #include "namespace/namespace.h"
 
 #define TARN__FILL_RECORDS_MAX 64
@@ -17,6 +18,21 @@ tarn_status tarn__fill(tarn_namespace *ns, const struct tarn__record *records, s
 /* Stores one record with the sequence that it has, in such a namespace: it counts unless the key
  * has one with a higher sequence. removes: instead, the key is taken away, unless it has one. */
 tarn_status tarn__fill_again(tarn_namespace *ns, const struct tarn__record *record, bool removes);
+
+/* Adds all that a cut of another namespace holds, as far as the limits of `to` allow. No lock is
+ * held. TARN_TOO_MANY_KEYS, TARN_FULL, TARN_VALUE_TOO_LARGE, and what tarn__cut_read() returns. */
+tarn_status tarn__fill_from_cut(tarn_namespace *to, struct tarn__cut *cut);
+
+/* The same for a namespace whose files alone are wanted: limits are not looked at, and its index
+ * stays empty. progress may be NULL. */
+tarn_status tarn__fill_files(tarn_namespace *to, struct tarn__cut *cut,
+                             struct tarn__cut_progress *progress);
+
+/* Ends the filling of a namespace: all of it is durable, as far as its engine keeps files. */
+tarn_status tarn__fill_end(tarn_namespace *ns);
+
+/* Makes it one like all others, before anybody can see it. */
+void tarn__fill_publish(tarn_namespace *ns);
 
 /* A namespace that gets another's content. */
 struct tarn__replacement {

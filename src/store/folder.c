@@ -3,18 +3,20 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOCK       "lock"
 #define SNAPSHOTS  "snapshots"
 #define NAMESPACES "namespaces"
+#define UNFINISHED "unfinished"
 
 /* ------------------------------------------------------------------------------------------
  * Looking before anything is touched
  */
 
 struct contents {
-    bool lock, catalog, catalog_new, snapshots, namespaces, stranger;
+    bool lock, catalog, catalog_new, snapshots, namespaces, unfinished, stranger;
 };
 
 static bool note_name(void *context, const char *name)
@@ -31,6 +33,8 @@ static bool note_name(void *context, const char *name)
         contents->namespaces = true;
     else if (strcmp(name, "catalog.new") == 0)
         contents->catalog_new = true;
+    else if (strcmp(name, UNFINISHED) == 0)
+        contents->unfinished = true;
     else
         contents->stranger = true;
     return true;
@@ -38,14 +42,19 @@ static bool note_name(void *context, const char *name)
 
 /* A folder in which something else lives is not made into a store. The lock is there and durable
  * before anything else of a store is. */
-static tarn_status check_contents(const struct tarn__directory *top, struct contents *found)
+static tarn_status check_contents(const struct tarn__folder *folder, struct contents *found)
 {
     struct contents contents = {0};
-    const char *path = tarn__directory_path(top);
-    tarn_status status = tarn__directory_list(top, note_name, &contents);
+    const char *path = tarn__directory_path(folder->top);
+    tarn_status status = tarn__directory_list(folder->top, note_name, &contents);
 
     if (status)
         return status;
+    if (contents.unfinished && !folder->is_copy)
+        return tarn__fail(TARN_INVALID_ARGUMENT,
+                          "'%s' is a copy of a store that was not finished: remove it, and make "
+                          "another one",
+                          path);
     if (contents.stranger && !contents.catalog)
         return tarn__fail(TARN_INVALID_ARGUMENT,
                           "'%s' is not a store and not empty: name another folder", path);
@@ -86,7 +95,7 @@ static tarn_status open_lock(struct tarn__folder *folder)
 {
     enum tarn__open_mode mode = folder->read_only ? TARN__OPEN_READ : TARN__OPEN_READ_WRITE;
     struct contents contents = {0};
-    tarn_status status = check_contents(folder->top, &contents);
+    tarn_status status = check_contents(folder, &contents);
 
     if (status)
         return status;
@@ -162,12 +171,12 @@ tarn_status tarn__folder_need_namespaces(struct tarn__folder *folder)
     return status ? status : tarn__directory_open_in(folder->top, NAMESPACES, &folder->namespaces);
 }
 
-tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os *os,
-                              const char *path, bool read_only)
+static tarn_status open_folder(struct tarn__folder *folder, const struct tarn__os *os,
+                               const char *path)
 {
+    bool read_only = folder->read_only;
     tarn_status status = read_only ? TARN_OK : tarn__directory_make(os, path);
 
-    *folder = (struct tarn__folder){.read_only = read_only};
     if (tarn__failed_with(status, ENOENT))
         (void)tarn__advise(status, "the folder around it must be there");
     if (!status)
@@ -187,14 +196,28 @@ tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os
     return status;
 }
 
+tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os *os,
+                              const char *path, bool read_only)
+{
+    *folder = (struct tarn__folder){.read_only = read_only};
+    return open_folder(folder, os, path);
+}
+
+tarn_status tarn__folder_open_copy(struct tarn__folder *folder, const struct tarn__os *os,
+                                   const char *path)
+{
+    *folder = (struct tarn__folder){.is_copy = true};
+    return open_folder(folder, os, path);
+}
+
 /* ------------------------------------------------------------------------------------------
  * Opening what may be damaged
  */
 
 /* Opens a folder in it that should be there, or need not be. */
-static tarn_status open_folder(struct tarn__folder *folder, const char *name, bool needed,
-                               struct tarn__inspection *inspection,
-                               struct tarn__directory **directory)
+static tarn_status open_part(struct tarn__folder *folder, const char *name, bool needed,
+                             struct tarn__inspection *inspection,
+                             struct tarn__directory **directory)
 {
     const char *path = tarn__directory_path(folder->top);
     tarn_status status = tarn__directory_open_in(folder->top, name, directory);
@@ -219,15 +242,19 @@ static tarn_status open_contents(struct tarn__folder *folder, const struct conte
             inspection, path,
             tarn__fail(TARN_CORRUPT, "'%s' has no file '" LOCK "', which every store has", path));
     }
+    if (!status && contents->unfinished)
+        status = tarn__inspection_fault(
+            inspection, path,
+            tarn__fail(TARN_CORRUPT, "'%s' is a copy of a store that was not finished", path));
     if (!status && contents->catalog_new)
         tarn__inspection_note(inspection, path, 0,
                               "'%s/catalog.new' is what a crash has left: the next opening removes "
                               "it",
                               path);
     if (!status)
-        status = open_folder(folder, SNAPSHOTS, contents->catalog, inspection, &folder->snapshots);
+        status = open_part(folder, SNAPSHOTS, contents->catalog, inspection, &folder->snapshots);
     if (!status)
-        status = open_folder(folder, NAMESPACES, false, inspection, &folder->namespaces);
+        status = open_part(folder, NAMESPACES, false, inspection, &folder->namespaces);
     return status;
 }
 
@@ -263,5 +290,128 @@ void tarn__folder_close(struct tarn__folder *folder)
     (void)tarn__file_close(folder->lock);
     (void)tarn__directory_close(folder->top);
     *folder = (struct tarn__folder){0};
+    tarn__restore_error(&error);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Removing
+ */
+
+#define NAME_ROOM 256
+
+struct first {
+    const char *but; /* not this one; or NULL */
+    char name[NAME_ROOM];
+};
+
+static bool note_first(void *context, const char *name)
+{
+    struct first *first = context;
+
+    if (first->but && strcmp(name, first->but) == 0)
+        return true;
+    snprintf(first->name, sizeof first->name, "%s", name);
+    return false;
+}
+
+/* Takes everything out of a folder, but for one name. */
+static tarn_status empty(const struct tarn__directory *directory, const char *but)
+{
+    struct first first = {.but = but};
+    tarn_status status;
+
+    do {
+        first.name[0] = '\0';
+        status = tarn__directory_list(directory, note_first, &first);
+        if (!status && first.name[0])
+            status = tarn__folder_remove(directory, first.name);
+    } while (!status && first.name[0]);
+    return status;
+}
+
+tarn_status tarn__folder_remove(const struct tarn__directory *parent, const char *name)
+{
+    struct tarn__directory *directory;
+    tarn_status status = tarn__file_unlink(parent, name);
+
+    if (!tarn__failed_with(status, EISDIR))
+        return status;
+    status = tarn__directory_open_in(parent, name, &directory);
+    if (status)
+        return status;
+    status = empty(directory, NULL);
+    (void)tarn__directory_close(directory); /* the files' names are gone or not */
+    return status ? status : tarn__directory_remove_in(parent, name);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Copies
+ */
+
+/* Makes the mark that tells of a copy, in a folder where nothing is. */
+static tarn_status mark(const struct tarn__directory *top)
+{
+    struct first first = {0};
+    struct tarn__file *file;
+    tarn_status status = tarn__directory_list(top, note_first, &first);
+
+    if (!status && first.name[0])
+        status = tarn__fail(TARN_INVALID_ARGUMENT,
+                            "'%s' is not empty: name a folder that is not there, or an empty one",
+                            tarn__directory_path(top));
+    if (!status)
+        status = tarn__file_open(top, UNFINISHED, TARN__OPEN_CREATE, &file);
+    if (status)
+        return status;
+    tarn__file_close_after_reading(file); /* it is empty */
+    status = tarn__directory_sync(top);
+    if (status)
+        tarn__folder_abandon_copy(top, true);
+    return status;
+}
+
+tarn_status tarn__folder_begin_copy(const struct tarn__os *os, const char *path,
+                                    struct tarn__directory **top)
+{
+    struct tarn__directory *directory;
+    tarn_status status = tarn__directory_make(os, path);
+
+    if (tarn__failed_with(status, ENOENT))
+        (void)tarn__advise(status, "the folder around it must be there");
+    if (status)
+        return status;
+    status = tarn__directory_open(os, path, &directory);
+    if (tarn__failed_with(status, ENOTDIR))
+        return tarn__fail(TARN_INVALID_ARGUMENT, "'%s' is there, and no folder", path);
+    if (status)
+        return status;
+    status = mark(directory);
+    if (status)
+        tarn__folder_close(&(struct tarn__folder){.top = directory});
+    else
+        *top = directory;
+    return status;
+}
+
+tarn_status tarn__folder_end_copy(const struct tarn__directory *top)
+{
+    tarn_status status = tarn__file_unlink(top, UNFINISHED);
+
+    if (!status)
+        status = tarn__directory_sync(top);
+    if (!status)
+        return TARN_OK;
+    return tarn__fail_system(TARN_OUTCOME_UNKNOWN, tarn_last_error()->system_error,
+                             "the copy in '%s' is whole, but may be refused for its file "
+                             "'" UNFINISHED "'",
+                             tarn__directory_path(top));
+}
+
+void tarn__folder_abandon_copy(const struct tarn__directory *top, bool in_doubt)
+{
+    struct tarn_error error = *tarn_last_error();
+
+    if (!empty(top, UNFINISHED) && !in_doubt && !tarn__directory_sync(top))
+        (void)tarn__file_unlink(top, UNFINISHED); /* or the folder is refused */
     tarn__restore_error(&error);
 }

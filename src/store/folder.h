@@ -7,6 +7,8 @@
  *     DIR/namespaces/     NUMBER/, where an engine keeps its files: docs/format-log.md; made when
  *                         there is the first
  *     DIR/snapshots/      NAME.snapshot: docs/format-snapshot.md; .new-*: one that is being written
+ *     DIR/unfinished      empty; as long as it is there this is a copy that is being made, or was
+ *                         not finished, and is no store: openings refuse it
  *
  * A file gets its name when it is whole and synced, in place of the one before: a crash leaves the
  * old one, the new one, or both with the new one under its temporary name, which the next opening
@@ -23,6 +25,7 @@ struct tarn__folder {
     struct tarn__directory *namespaces; /* or NULL */
     struct tarn__file *lock;
     bool read_only;
+    bool is_copy; /* that is being made */
 };
 
 /*
@@ -39,6 +42,26 @@ tarn_status tarn__folder_open(struct tarn__folder *folder, const struct tarn__os
  */
 tarn_status tarn__folder_open_damaged(struct tarn__folder *folder, const struct tarn__os *os,
                                       const char *path, struct tarn__inspection *inspection);
+
+/* The same with a folder that was begun by tarn__folder_begin_copy(). */
+tarn_status tarn__folder_open_copy(struct tarn__folder *folder, const struct tarn__os *os,
+                                   const char *path);
+
+/*
+ * Begins a copy of a store at a path where nothing is, or an empty folder: makes the folder, and
+ * `unfinished` in it, durable. TARN_INVALID_ARGUMENT: something is there. One of the others ends
+ * it. end: all of it is durable, and is a store from now on; TARN_OUTCOME_UNKNOWN: it is whole,
+ * but openings may refuse it. abandon: takes all out again, as far as that can be done; at last
+ * `unfinished`, but where in_doubt: a sync may have failed, so that it is not known which names
+ * come back.
+ */
+tarn_status tarn__folder_begin_copy(const struct tarn__os *os, const char *path,
+                                    struct tarn__directory **top);
+tarn_status tarn__folder_end_copy(const struct tarn__directory *top);
+void tarn__folder_abandon_copy(const struct tarn__directory *top, bool in_doubt);
+
+/* Removes a file, or a folder with all that is in it. */
+tarn_status tarn__folder_remove(const struct tarn__directory *parent, const char *name);
 
 /* Makes the folder for engines' files, durable, where there is none yet. */
 tarn_status tarn__folder_need_namespaces(struct tarn__folder *folder);

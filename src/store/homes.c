@@ -18,7 +18,6 @@
 
 #define NUMBERS_RESERVED 16
 #define NAME_ROOM        32
-#define NAME_MAX_ROOM    256
 
 static void name_of(uint64_t number, char name[NAME_ROOM])
 {
@@ -98,33 +97,6 @@ void tarn__home_close(struct tarn__home *home)
  * Removing
  */
 
-static bool note_first(void *context, const char *name)
-{
-    char *found = context;
-
-    snprintf(found, NAME_MAX_ROOM, "%s", name);
-    return false;
-}
-
-/* Takes all files out of a home, and then the home. */
-static tarn_status remove_home(const struct tarn__directory *homes, const char *name)
-{
-    char found[NAME_MAX_ROOM];
-    struct tarn__directory *home;
-    tarn_status status = tarn__directory_open_in(homes, name, &home);
-
-    if (status)
-        return status;
-    do {
-        found[0] = '\0';
-        status = tarn__directory_list(home, note_first, found);
-        if (!status && found[0])
-            status = tarn__file_unlink(home, found);
-    } while (!status && found[0]);
-    (void)tarn__directory_close(home); /* the files' names are gone or not */
-    return status ? status : tarn__directory_remove_in(homes, name);
-}
-
 void tarn__home_remove(tarn_store *store, struct tarn__home *home)
 {
     struct tarn_error error = *tarn_last_error();
@@ -134,7 +106,7 @@ void tarn__home_remove(tarn_store *store, struct tarn__home *home)
         return;
     name_of(home->number, name);
     tarn__home_close(home);
-    (void)remove_home(store->folder.namespaces, name);
+    (void)tarn__folder_remove(store->folder.namespaces, name);
     tarn__restore_error(&error);
 }
 
@@ -189,7 +161,7 @@ tarn_status tarn__homes_open(tarn_store *store, const struct tarn__catalog *cata
                                 "newest catalog back",
                                 tarn__directory_path(homes), leftover.name);
         if (!status && leftover.found && !store->folder.read_only)
-            status = remove_home(homes, leftover.name);
+            status = tarn__folder_remove(homes, leftover.name);
     } while (!status && leftover.found && !store->folder.read_only);
     return status;
 }

@@ -167,7 +167,7 @@ void tarn__store_raise_sequence(tarn_store *store, uint64_t least)
  * The catalog
  */
 
-static tarn_status describe(tarn_store *store, struct tarn__catalog *catalog)
+tarn_status tarn__store_describe(tarn_store *store, struct tarn__catalog *catalog)
 {
     size_t bytes = store->count * sizeof *catalog->namespaces;
 
@@ -212,7 +212,7 @@ tarn_status tarn__store_write_catalog(tarn_store *store)
                           "it is not known what the catalog in '%s' says since "
                           "a change of it failed: open the store anew",
                           tarn__directory_path(store->folder.top));
-    status = describe(store, &catalog);
+    status = tarn__store_describe(store, &catalog);
     if (!status)
         status = tarn__catalog_file_replace(store->environment.os, &store->folder, &catalog);
     store->catalog_unknown = status == TARN_OUTCOME_UNKNOWN;
@@ -394,10 +394,8 @@ void tarn__store_end_namespace(tarn_namespace *ns, bool kept)
     tarn__restore_error(&error);
 }
 
-static tarn_status create_locked(tarn_store *store, struct tarn_slice name,
-                                 const struct tarn_namespace_options *options, tarn_namespace **ns)
+tarn_status tarn__store_check_new(tarn_store *store, struct tarn_slice name)
 {
-    tarn_status status;
     size_t at;
 
     if (tarn__store_find(store, name, &at))
@@ -405,17 +403,33 @@ static tarn_status create_locked(tarn_store *store, struct tarn_slice name,
     if (store->count >= store->max_namespaces)
         return tarn__fail(TARN_TOO_MANY_NAMESPACES, "the store has its max_namespaces of %u",
                           store->max_namespaces);
-    status = tarn__store_make_room(store, 1);
+    return tarn__store_make_room(store, 1);
+}
+
+tarn_status tarn__store_publish(tarn_store *store, tarn_namespace *ns)
+{
+    tarn_status status;
+
+    tarn__store_add(store, ns);
+    /* so that a snapshot of it has a higher one than those from before there was it */
+    atomic_fetch_add(&store->environment.sequence, 1);
+    status = tarn__store_write_catalog(store);
+    if (status)
+        tarn__store_take_out(store, ns);
+    return status;
+}
+
+static tarn_status create_locked(tarn_store *store, struct tarn_slice name,
+                                 const struct tarn_namespace_options *options, tarn_namespace **ns)
+{
+    tarn_status status = tarn__store_check_new(store, name);
+
     if (!status)
         status = tarn__store_make_namespace(store, name, options, store->next_number++, false, ns);
     if (status)
         return status;
-    tarn__store_add(store, *ns);
-    /* so that a snapshot of it has a higher one than those from before there was it */
-    atomic_fetch_add(&store->environment.sequence, 1);
-    status = tarn__store_write_catalog(store);
+    status = tarn__store_publish(store, *ns);
     if (status) {
-        tarn__store_take_out(store, *ns);
         tarn__store_end_namespace(*ns, status == TARN_OUTCOME_UNKNOWN);
         return status;
     }

@@ -262,7 +262,7 @@ static tarn_status fill(struct filling *filling, const struct tarn__log_source *
         source ? tarn__log_inspect(source, &salvage->remains.inspection, &reader) : TARN_OK;
 
     if (!status)
-        status = ns->engine->filled(ns->engine_state);
+        status = tarn__fill_end(ns);
     if (status) {
         tarn__store_end_namespace(ns, false);
         return status;

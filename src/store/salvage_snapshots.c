@@ -151,7 +151,7 @@ static tarn_status write_record(void *context, const struct tarn__snapshot_names
 
     if (!ns) /* nobody knows where it belongs */
         return TARN_OK;
-    if (tarn__snapshot_writer_is_large(record))
+    if (record->value.length > TARN__SNAPSHOT_LARGE_BYTES)
         return tarn__snapshot_writer_add_large(&rest->writer, record);
     if (tarn__snapshot_writer_add(&rest->writer, record))
         return TARN_OK;

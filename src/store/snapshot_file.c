@@ -11,7 +11,6 @@
 #define SUFFIX              ".snapshot"
 #define TEMPORARY           ".new-"
 #define BLOCK_CONTENT_BYTES ((size_t)256 * 1024)
-#define LARGE_BYTES         ((size_t)64 * 1024)
 #define SEEK_BYTES          ((size_t)4096)
 
 /* ------------------------------------------------------------------------------------------
@@ -149,11 +148,6 @@ bool tarn__snapshot_writer_add(struct tarn__snapshot_writer *writer,
     writer->used += bytes;
     count(writer, record);
     return true;
-}
-
-bool tarn__snapshot_writer_is_large(const struct tarn__record *record)
-{
-    return record->value.length > LARGE_BYTES;
 }
 
 tarn_status tarn__snapshot_writer_add_large(struct tarn__snapshot_writer *writer,

@@ -50,12 +50,13 @@ tarn_status tarn__snapshot_writer_begin(struct tarn__snapshot_writer *writer,
 tarn_status tarn__snapshot_writer_block(struct tarn__snapshot_writer *writer, uint8_t kind,
                                         const void *content, size_t length);
 
-/* Adds a record, without a system call; false: there is no room for it in this block. */
+/* A record whose value is larger has a block of its own. */
+#define TARN__SNAPSHOT_LARGE_BYTES ((size_t)64 * 1024)
+
+/* Adds a record that is not large, without a system call; false: there is no room for it in this
+ * block. */
 bool tarn__snapshot_writer_add(struct tarn__snapshot_writer *writer,
                                const struct tarn__record *record);
-
-/* Whether a record is too large for a block that it shares. */
-bool tarn__snapshot_writer_is_large(const struct tarn__record *record);
 
 /* Writes the block of the records so far, if there are any. */
 tarn_status tarn__snapshot_writer_flush(struct tarn__snapshot_writer *writer);

@@ -283,6 +283,13 @@ static tarn_status lock_present(struct load *load)
     return status;
 }
 
+/* One that was not there is the table's now, which is still locked. */
+static void take_over(struct arrival *arrival)
+{
+    tarn__fill_publish(arrival->change.from);
+    arrival->change.from = NULL;
+}
+
 /* All at one moment: everything is locked before the first is changed. */
 static tarn_status publish(struct load *load)
 {
@@ -299,7 +306,7 @@ static tarn_status publish(struct load *load)
         else if (load->arrivals[i].locked)
             tarn__replace(&load->arrivals[i].change);
         else if (!status)
-            load->arrivals[i].change.from = NULL; /* it is the table's now */
+            take_over(&load->arrivals[i]);
     }
     for (size_t i = 0; i < load->count && !status; i++)
         if (load->arrivals[i].locked)
@@ -317,11 +324,8 @@ tarn_status tarn__snapshot_load(tarn_store *store, const char *file_name,
     if (status)
         return status;
     status = read_file(&load);
-    for (size_t i = 0; i < load.count && !status; i++) {
-        const tarn_namespace *from = load.arrivals[i].change.from;
-
-        status = from->engine->filled ? from->engine->filled(from->engine_state) : TARN_OK;
-    }
+    for (size_t i = 0; i < load.count && !status; i++)
+        status = tarn__fill_end(load.arrivals[i].change.from);
     if (status) {
         pthread_mutex_lock(&store->lock);
         status = tarn__store_not_made(store, status);

@@ -5,6 +5,7 @@
 #ifndef TARN_STORE_SNAPSHOTS_H
 #define TARN_STORE_SNAPSHOTS_H
 
+#include "namespace/cut.h"
 #include "store/snapshot_file.h"
 #include "store/store.h"
 
@@ -41,6 +42,13 @@ tarn_status tarn__snapshots_open(tarn_store *store, enum tarn_load load);
  * lock is given back meanwhile. */
 tarn_status tarn__snapshot_save_held(tarn_store *store, tarn_namespace *only,
                                      struct tarn_slice name, struct tarn_snapshot_info *info);
+
+/* Writes the head of a snapshot, and what a cut of a namespace holds. progress may be NULL. */
+tarn_status tarn__snapshot_write_head(struct tarn__snapshot_writer *writer,
+                                      const struct tarn__snapshot_head *head);
+tarn_status tarn__snapshot_write_namespace(struct tarn__snapshot_writer *writer,
+                                           struct tarn__cut *cut,
+                                           struct tarn__cut_progress *progress);
 
 /* snapshot_load.c: which namespaces of a file are to be loaded, and as what. */
 struct tarn__load_plan {

@@ -292,8 +292,25 @@ static void tear_down(tarn_store *store)
     tarn__store_release(store);
 }
 
-tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
-                             const struct tarn_options *options, tarn_store **out)
+/* Locks the folder and reads what is there. */
+static tarn_status open_folder(tarn_store *store, const char *dir,
+                               const struct tarn_options *options, bool is_copy)
+{
+    const struct tarn__os *os = store->environment.os;
+    tarn_status status = is_copy ? tarn__folder_open_copy(&store->folder, os, dir)
+                                 : tarn__folder_open(&store->folder, os, dir, options->read_only);
+
+    if (!status)
+        status = read_folder(store, options->load);
+    if (!status && options->autosave)
+        status = tarn__autosave_open(store, options->autosave);
+    if (!status && !options->read_only)
+        status = tarn__autosave_begin(store);
+    return status;
+}
+
+static tarn_status open_store(const struct tarn__os *os, const char *dir,
+                              const struct tarn_options *options, bool is_copy, tarn_store **out)
 {
     static const struct tarn_options defaults = {.size = sizeof defaults};
     tarn_store *store;
@@ -313,15 +330,8 @@ tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
         tarn__free(store);
         return status;
     }
-    if (dir) {
-        status = tarn__folder_open(&store->folder, os, dir, options->read_only);
-        if (!status)
-            status = read_folder(store, options->load);
-        if (!status && options->autosave)
-            status = tarn__autosave_open(store, options->autosave);
-        if (!status && !options->read_only)
-            status = tarn__autosave_begin(store);
-    }
+    if (dir)
+        status = open_folder(store, dir, options, is_copy);
     if (status) {
         struct tarn_error error = *tarn_last_error();
 
@@ -333,6 +343,17 @@ tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
     }
     *out = store;
     return TARN_OK;
+}
+
+tarn_status tarn__store_open(const struct tarn__os *os, const char *dir,
+                             const struct tarn_options *options, tarn_store **store)
+{
+    return open_store(os, dir, options, false, store);
+}
+
+tarn_status tarn__store_open_copy(const struct tarn__os *os, const char *dir, tarn_store **store)
+{
+    return open_store(os, dir, NULL, true, store);
 }
 
 tarn_status tarn_open(const char *dir, const struct tarn_options *options, tarn_store **store)

@@ -62,6 +62,9 @@ tarn_status tarn__store_salvage(const struct tarn__os *os, const char *from, con
                                 const struct tarn_check_options *options,
                                 struct tarn_check_summary *summary);
 
+/* The same with a folder that tarn__folder_begin_copy() has begun. */
+tarn_status tarn__store_open_copy(const struct tarn__os *os, const char *dir, tarn_store **store);
+
 static inline bool tarn__store_in_folder(const tarn_store *store)
 {
     return store->folder.top != NULL;
@@ -136,12 +139,23 @@ tarn_status tarn__store_make_room(tarn_store *store, size_t more);
 void tarn__store_add(tarn_store *store, tarn_namespace *ns);
 void tarn__store_take_out(tarn_store *store, const tarn_namespace *ns);
 
+/* Whether a namespace of that name may come, with room for it: TARN_NAMESPACE_EXISTS,
+ * TARN_TOO_MANY_NAMESPACES, TARN_NO_MEMORY. */
+tarn_status tarn__store_check_new(tarn_store *store, struct tarn_slice name);
+
+/* Puts such a one into the table and the catalog, durably; if it fails it is in neither, as far as
+ * that is known (TARN_OUTCOME_UNKNOWN). */
+tarn_status tarn__store_publish(tarn_store *store, tarn_namespace *ns);
+
 /* Sees to it that writes get higher sequences than this. */
 void tarn__store_raise_sequence(tarn_store *store, uint64_t least);
 
 /* Sees to it that the catalog says a sequence that is not lower, so that the next opening gives out
  * higher ones whatever it can read. Locked. */
 tarn_status tarn__store_reserve_sequence(tarn_store *store, uint64_t sequence);
+
+/* What the catalog is to say; to be given to tarn__catalog_release() in any case. */
+tarn_status tarn__store_describe(tarn_store *store, struct tarn__catalog *catalog);
 
 /* Makes the catalog say what the store is now. Nothing to do for a store in memory. */
 tarn_status tarn__store_write_catalog(tarn_store *store);

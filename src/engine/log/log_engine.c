@@ -222,9 +222,12 @@ static bool log_holds(void *state, uint64_t location)
 
 static void log_configure(void *state, const struct tarn_namespace_options *options)
 {
-    struct tarn__log *log = log_of(state);
+    struct log_engine *engine = state;
+    struct tarn__log *log = log_of(engine);
 
     take_options(log, options);
+    if (!engine->environment->read_only) /* what was filled has not begun with it */
+        atomic_store(&log->compact, &engine->compact);
     tarn__log_want_compaction(log);
 }
 
