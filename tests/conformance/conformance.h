@@ -57,5 +57,7 @@ extern const struct conformance_topic topic_snapshot_openings;
 extern const struct conformance_topic topic_snapshot_cuts;
 extern const struct conformance_topic topic_snapshot_damage;
 extern const struct conformance_topic topic_snapshot_threads;
+extern const struct conformance_topic topic_backups;
+extern const struct conformance_topic topic_namespace_copies;
 
 #endif

@@ -16,15 +16,16 @@
 #include <string.h>
 
 static const struct conformance_topic *const topics[] = {
-    &topic_singles,         &topic_writes,        &topic_sizes,
-    &topic_limits,          &topic_configure,     &topic_namespaces,
-    &topic_handles,         &topic_pins,          &topic_batches,
-    &topic_batch_failures,  &topic_get_many,      &topic_cursors,
-    &topic_resize,          &topic_errors,        &topic_model,
-    &topic_snapshot_loads,  &topic_snapshot_cuts, &topic_snapshot_threads,
-    &topic_folders,         &topic_autosave,      &topic_folder_faults,
-    &topic_folder_forks,    &topic_snapshots,     &topic_snapshot_openings,
-    &topic_snapshot_damage, &topic_async,
+    &topic_singles,          &topic_writes,        &topic_sizes,
+    &topic_limits,           &topic_configure,     &topic_namespaces,
+    &topic_handles,          &topic_pins,          &topic_batches,
+    &topic_batch_failures,   &topic_get_many,      &topic_cursors,
+    &topic_resize,           &topic_errors,        &topic_model,
+    &topic_snapshot_loads,   &topic_snapshot_cuts, &topic_snapshot_threads,
+    &topic_folders,          &topic_autosave,      &topic_folder_faults,
+    &topic_folder_forks,     &topic_snapshots,     &topic_snapshot_openings,
+    &topic_snapshot_damage,  &topic_async,         &topic_backups,
+    &topic_namespace_copies,
 };
 static const size_t topic_count = sizeof topics / sizeof topics[0];
 

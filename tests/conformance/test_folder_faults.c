@@ -174,6 +174,23 @@ static void test_what_a_crash_leaves(void **state)
     expect_that(f->ns == NULL);
 }
 
+/* What a crash leaves of a backup is never taken for a store, whatever else is there. */
+static void test_a_copy_that_was_not_finished(void **state)
+{
+    struct store_folder *f = *state;
+
+    expect_ok(tarn_snapshot_save(f->store, text("s"), NULL));
+    store_folder_close(f);
+    file_write(path_of(f, "unfinished"), "", 0);
+    expect_refused_untouched(f, f->path, TARN_INVALID_ARGUMENT);
+    expect_error_names(TARN_INVALID_ARGUMENT, "store");
+    expect_status(TARN_INVALID_ARGUMENT,
+                  store_folder_try(f->path, STORE_OPTIONS(.read_only = true)));
+    expect_that(unlink(path_of(f, "unfinished")) == 0);
+    store_folder_open(f, NULL);
+    expect_that(f->ns != NULL);
+}
+
 /* ------------------------------------------------------------------------------------------
  * The catalog
  */
@@ -326,6 +343,7 @@ static const struct CMUnitTest tests[] = {
     STORE_FOLDER_TEST(test_something_else_in_the_place_of_a_part),
     STORE_FOLDER_TEST(test_links_to_what_is_elsewhere),
     STORE_FOLDER_TEST(test_what_a_crash_leaves),
+    STORE_FOLDER_TEST(test_a_copy_that_was_not_finished),
     STORE_FOLDER_TEST(test_catalog_cut_off),
     STORE_FOLDER_TEST(test_catalog_with_flipped_bits),
     STORE_FOLDER_TEST(test_catalog_of_something_else),
