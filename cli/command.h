@@ -27,7 +27,8 @@ enum output_form { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_HEX };
 /* The options that every subcommand takes. */
 struct globals {
     const char *data_dir;
-    const char *namespace_name;
+    const char *namespace_name; /* "default" where none was given */
+    bool namespace_given;
     enum output_form output;
     enum tarn_engine engine;  /* TARN_ENGINE_DEFAULT: not given */
     enum tarn_sync_mode sync; /* TARN_SYNC_DEFAULT: not given */

@@ -51,6 +51,12 @@ int namespace_options_read(const struct invocation *call, struct tarn_namespace_
     if (!code)
         code = read_size(call, NAMESPACE_SEGMENT_BYTES, "--segment-bytes", UINT64_C(1) << 30,
                          &options->segment_bytes);
+    if (!code)
+        code = read_size(call, NAMESPACE_COMPACT_BYTES, "--compact-bytes", UINT64_MAX,
+                         &options->compact_bytes);
+    if (!code)
+        code = read_number(call, NAMESPACE_COMPACT_PERCENT, "--compact-percent", 1, 100,
+                           &options->compact_percent);
     if (globals->engine != TARN_ENGINE_DEFAULT)
         options->engine = globals->engine;
     if (globals->sync != TARN_SYNC_DEFAULT)
@@ -61,6 +67,8 @@ int namespace_options_read(const struct invocation *call, struct tarn_namespace_
               given(call, NAMESPACE_MAX_BYTES, TARN_SET_MAX_BYTES) |
               given(call, NAMESPACE_SYNC_INTERVAL_MS, TARN_SET_SYNC) |
               given(call, NAMESPACE_SEGMENT_BYTES, TARN_SET_SEGMENT_BYTES) |
+              given(call, NAMESPACE_COMPACT_BYTES, TARN_SET_COMPACTION) |
+              given(call, NAMESPACE_COMPACT_PERCENT, TARN_SET_COMPACTION) |
               (globals->sync != TARN_SYNC_DEFAULT ? TARN_SET_SYNC : 0);
     return code;
 }

@@ -14,6 +14,8 @@ enum namespace_option {
     NAMESPACE_MAX_BYTES,
     NAMESPACE_SYNC_INTERVAL_MS,
     NAMESPACE_SEGMENT_BYTES,
+    NAMESPACE_COMPACT_BYTES,
+    NAMESPACE_COMPACT_PERCENT,
 };
 
 #define NAMESPACE_SHARDS_OPTION                                                                    \
@@ -28,7 +30,11 @@ enum namespace_option {
     [NAMESPACE_SYNC_INTERVAL_MS] = {"sync-interval-ms", "MS",                                      \
                                     "of the sync mode interval; default 1000"},                    \
     [NAMESPACE_SEGMENT_BYTES] = {"segment-bytes", "SIZE",                                          \
-                                 "of the log's files, 64K to 1G; default 64M"}
+                                 "of the log's files, 64K to 1G; default 64M"},                    \
+    [NAMESPACE_COMPACT_BYTES] = {"compact-bytes", "SIZE",                                          \
+                                 "stale bytes from which a log is compacted; default 1M"},         \
+    [NAMESPACE_COMPACT_PERCENT] = {"compact-percent", "N",                                         \
+                                   "and their share of all, 1 to 100; default 20"}
 
 /* Puts what was given into options, and sets the bit of tarn_namespace_field of each in fields;
  * what was not given stays as it is. 0, or EXIT_USAGE after an error was reported. */

@@ -171,6 +171,7 @@ static int global_option(struct globals *globals, enum global option, char *argu
         return 0;
     case NAMESPACE:
         globals->namespace_name = argument;
+        globals->namespace_given = true;
         return 0;
     case OUTPUT:
         return output_form(argument, &globals->output);

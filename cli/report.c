@@ -139,7 +139,7 @@ int report_status(tarn_status status)
 {
     int code = report_status_of(status, NULL);
 
-    if (advice(status))
+    if (advice(status) && !(status == TARN_FULL && tarn_last_error()->system_error)) /* the disk */
         report_note("%s", advice(status));
     return code;
 }

@@ -8,7 +8,7 @@
 #include "command.h"
 
 /* What helps whoever wants another engine for a namespace. */
-#define ENGINE_ADVICE "`tarn dump` it and `tarn load` it into another one"
+#define ENGINE_ADVICE "`tarn ns copy --engine` makes another one"
 
 /* Notes are not said any more; errors are. */
 void report_quiet(void);

@@ -2,11 +2,12 @@
 #include "../command.h"
 
 extern const struct command command_ns_list, command_ns_create, command_ns_drop, command_ns_show,
-    command_ns_set, command_ns_resize, command_ns_clear;
+    command_ns_set, command_ns_resize, command_ns_clear, command_ns_copy;
 
 static const struct command *const parts[] = {
-    &command_ns_list,   &command_ns_show,  &command_ns_create, &command_ns_set,
-    &command_ns_resize, &command_ns_clear, &command_ns_drop,   NULL,
+    &command_ns_list,  &command_ns_show,   &command_ns_create,
+    &command_ns_set,   &command_ns_resize, &command_ns_copy,
+    &command_ns_clear, &command_ns_drop,   NULL,
 };
 
 const struct command command_ns = {

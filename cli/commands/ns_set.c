@@ -15,10 +15,15 @@ static tarn_status change(tarn_namespace *ns, unsigned fields,
     struct tarn_stats stats = {.size = sizeof stats};
     tarn_status status = tarn_namespace_stats(ns, &stats, NULL, 0);
 
-    if (chosen->sync == TARN_SYNC_DEFAULT) /* the two change together: one of them is as it was */
+    /* of two that change together one may be as it was */
+    if (chosen->sync == TARN_SYNC_DEFAULT)
         chosen->sync = stats.options.sync;
     if (chosen->sync_interval_ms == 0)
         chosen->sync_interval_ms = stats.options.sync_interval_ms;
+    if (chosen->compact_bytes == 0)
+        chosen->compact_bytes = stats.options.compact_bytes;
+    if (chosen->compact_percent == 0)
+        chosen->compact_percent = stats.options.compact_percent;
     return status ? status : tarn_namespace_configure(ns, fields, chosen);
 }
 
@@ -62,6 +67,7 @@ const struct command command_ns_set = {
             "already is refused.\n"
             "\n"
             "  tarn ns set users --max-keys 1000000 --max-value-size 64K\n"
-            "  tarn ns set users --sync none\n",
+            "  tarn ns set users --sync none\n"
+            "  tarn ns set users --compact-bytes 64M --compact-percent 50\n",
     .run = run,
 };

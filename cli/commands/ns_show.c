@@ -20,6 +20,8 @@ static void show(struct invocation *call, struct tarn_slice name,
         show_field_word(&object, "sync", sync_name(options->sync));
         show_field_number(&object, "sync_interval_ms", options->sync_interval_ms);
         show_field_number(&object, "segment_bytes", options->segment_bytes);
+        show_field_number(&object, "compact_bytes", options->compact_bytes);
+        show_field_number(&object, "compact_percent", options->compact_percent);
     }
     show_end(&object);
 }

@@ -51,9 +51,10 @@ class Case(unittest.TestCase):
             return file.read()
 
     def run_tarn(self, *arguments, given=b"", **options):
-        options = {"env": environment(), "stdout": subprocess.PIPE, **options}
-        return subprocess.run([TARN, *arguments], input=given, stderr=subprocess.PIPE,
-                              cwd=self.folder, check=False, timeout=60, **options)
+        options = {"env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+                   **options}
+        return subprocess.run([TARN, *arguments], input=given, cwd=self.folder, check=False,
+                              timeout=60, **options)
 
     def tarn(self, *arguments, code=DONE, given=b"", **options):
         """What it prints; the exit code must be the expected one. Where it succeeds it has nothing

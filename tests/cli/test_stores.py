@@ -2,6 +2,8 @@
 """The commands on namespaces, snapshots and stores."""
 import json
 import os
+import pty
+import re
 
 from command import CORRUPT, IO, LIMIT, NOT_FOUND, USAGE, Case, main
 
@@ -18,7 +20,8 @@ class Namespaces(Case):
         self.assertEqual(self.shown("b"), {
             "name": "b", "engine": "log", "shards": 4, "lock_timeout_ms": 77, "max_keys": 10,
             "max_value_size": 65536, "max_bytes": 3 * 2**20, "sync": "interval",
-            "sync_interval_ms": 200, "segment_bytes": 131072})
+            "sync_interval_ms": 200, "segment_bytes": 131072, "compact_bytes": 2**20,
+            "compact_percent": 20})
         self.tarn("ns", "create", "m", "--engine", "memory")
         self.assertEqual(self.shown("m")["engine"], "memory")
         self.assertEqual(self.shown("a")["sync"], "always")
@@ -53,6 +56,15 @@ class Namespaces(Case):
         self.tarn("ns", "set", "default", "--sync-interval-ms", "123")
         self.assertEqual((self.shown()["sync"], self.shown()["sync_interval_ms"]), ("none", 123))
         self.assertEqual(self.shown()["lock_timeout_ms"], 9)
+        self.tarn("ns", "set", "default", "--compact-bytes", "5M")
+        self.tarn("ns", "set", "default", "--compact-percent", "77")
+        self.assertEqual((self.shown()["compact_bytes"], self.shown()["compact_percent"]),
+                         (5 * 2**20, 77))
+        self.tarn("ns", "set", "default", "--compact-percent", "0", code=USAGE)
+        self.tarn("ns", "set", "default", "--compact-percent", "101", code=USAGE)
+        self.tarn("ns", "create", "compacting", "--compact-bytes", "3K", "--compact-percent", "5")
+        self.assertEqual((self.shown("compacting")["compact_bytes"],
+                          self.shown("compacting")["compact_percent"]), (3072, 5))
         self.tarn("ns", "set", "default", code=USAGE)
         self.tarn("ns", "set", "default", "--engine", "memory", code=USAGE)
         self.tarn("ns", "set", "none", "--max-keys", "1", code=NOT_FOUND)
@@ -80,6 +92,7 @@ class Namespaces(Case):
         self.assertIn("lives in memory", self.messages)
         self.tarn("get", "k", "-n", "m", code=NOT_FOUND)
         self.tarn("set", "k", "v", "--engine", "log", "-n", "m", code=USAGE)
+        self.assertIn("tarn ns copy --engine", self.messages)
         self.tarn("set", "k", "v", "-q", "-n", "m")
         self.assertEqual(self.messages, "")
         self.tarn("set", "k", "v", "--sync", "none")
@@ -91,6 +104,62 @@ class Namespaces(Case):
             self.tarn("set", "k", sync, "--sync", sync, "-n", sync)
             self.assertEqual(self.tarn("get", "k", "-n", sync).decode(), sync + "\n")
             self.assertEqual(self.shown(sync)["sync"], sync)
+
+    def test_copy(self):
+        self.tarn("mset", "a", "1", "b", "2")
+        self.tarn("ns", "set", "default", "--max-keys", "10", "--sync", "none")
+        self.tarn("ns", "copy", "default", "other")
+        self.tarn("set", "c", "3")
+        self.assertEqual(self.lines("scan", "-n", "other"), [b"a\t1", b"b\t2"])
+        self.assertEqual({**self.shown("other"), "name": "default"}, self.shown())
+        self.tarn("ns", "copy", "default", "memory", "--engine", "memory", "--max-keys", "5")
+        self.assertIn("lives in memory", self.messages)
+        self.assertEqual((self.shown("memory")["engine"], self.shown("memory")["max_keys"]),
+                         ("memory", 5))
+        self.assertEqual(self.tarn("count", "-n", "memory"), b"0\n")
+        self.tarn("autosave", "set", "-n", "kept", "--at-close", code=NOT_FOUND)
+        self.tarn("ns", "create", "kept", "--engine", "memory")
+        self.tarn("autosave", "set", "-n", "kept", "--at-close")
+        self.tarn("set", "k", "v", "-n", "kept")
+        self.tarn("ns", "copy", "kept", "logged", "--engine", "log")
+        self.assertEqual(self.messages, "")
+        self.assertEqual(self.tarn("get", "k", "-n", "logged"), b"v\n")
+        self.tarn("ns", "copy", "default", "other", code=NOT_FOUND)
+        self.tarn("ns", "copy", "none", "x", code=NOT_FOUND)
+        self.tarn("ns", "copy", "default", "x", "--max-keys", "2", code=LIMIT)
+        self.tarn("ns", "copy", "default", "", code=USAGE)
+        self.tarn("ns", "copy", "default", code=USAGE)
+        self.tarn("ns", "copy", "default", "x", "--engine", "paper", code=USAGE)
+        self.tarn("--read-only", "ns", "copy", "default", "x", code=USAGE)
+        self.assertEqual(self.tarn("ns", "list"), b"default\nkept\nlogged\nmemory\nother\n")
+
+    def test_compact(self):
+        for name in ("a", "b"):
+            self.tarn("ns", "create", name, "--segment-bytes", "64K", "--compact-bytes", "1G")
+            for letter in (b"x", b"y"):
+                self.tarn("load", "-n", name, "-q", "--format", "tsv", given=b"".join(
+                    b"key%d\t%s\n" % (i, letter * 1000) for i in range(500)))
+        self.tarn("ns", "create", "m", "--engine", "memory")
+        before = json.loads(self.tarn("stats", "-n", "a", "-o", "json"))
+        shown = json.loads(self.tarn("compact", "-n", "a", "-o", "json"))
+        self.assertEqual(self.messages, "")
+        after = json.loads(self.tarn("stats", "-n", "a", "-o", "json"))
+        self.assertEqual(shown["namespace"], "a")
+        self.assertGreater(shown["freed_bytes"], 400000)
+        self.assertLess(after["stale_bytes"], 20000)
+        self.assertEqual(self.tarn("compact"), b"")
+        freed, left = re.match(r"tarn: (\d+) bytes came back, (\d+) are on disk now",
+                               self.messages).groups()
+        self.assertGreater(int(freed), 400000)
+        self.assertGreater(int(left), 1000000)
+        self.assertEqual([json.loads(line)["namespace"] for line in
+                          self.tarn("compact", "-o", "json").splitlines()], ["a", "b"])
+        self.assertEqual(self.tarn("count", "-n", "b"), b"500\n")
+        self.tarn("compact", "-n", "m", "-q")
+        self.assertEqual(self.messages, "")
+        self.tarn("compact", "-n", "none", code=NOT_FOUND)
+        self.tarn("--read-only", "compact", code=USAGE)
+        self.tarn("compact", "a", code=USAGE)
 
     def test_sync(self):
         self.tarn("set", "k", "v", "--sync", "none")
@@ -174,6 +243,59 @@ class Snapshots(Case):
         self.tarn("snapshot", "load", "s", "--as", "x", code=USAGE)
         self.tarn("snapshot", "save", "s")
         self.tarn("snapshot", "load", "s", "--of", "none", code=NOT_FOUND)
+
+
+class Backups(Case):
+    def test_backup(self):
+        self.tarn("mset", "a", "1", "b", "2")
+        self.tarn("ns", "create", "m", "--engine", "memory")
+        self.tarn("autosave", "set", "-n", "m", "--at-close")
+        self.tarn("set", "-n", "m", "k", "v")
+        self.assertEqual(self.tarn("backup", "copy"), b"")
+        self.assertIn("copied 2 namespaces with 6 bytes", self.messages)
+        self.tarn("set", "a", "changed")
+        self.assertEqual(self.lines("scan", "-d", "copy"), [b"a\t1", b"b\t2"])
+        self.assertEqual(self.tarn("get", "k", "-n", "m", "-d", "copy"), b"v\n")
+        self.tarn("set", "a", "in the copy", "-d", "copy")
+        self.assertEqual(self.tarn("get", "a"), b"changed\n")
+        self.assertEqual(self.tarn("get", "a", "-d", "copy"), b"in the copy\n")
+        os.mkdir(self.path("empty"))
+        self.assertEqual(json.loads(self.tarn("--read-only", "backup", "empty", "-o", "json")),
+                         {"to": "empty", "namespaces": 2, "bytes": 12})
+        self.assertEqual(self.messages, "")
+
+    def test_places(self):
+        self.tarn("set", "k", "v")
+        self.tarn("backup", "copy", "-q")
+        self.tarn("backup", "copy", code=USAGE)
+        self.assertIn("not empty", self.messages)
+        self.tarn("backup", "data", code=USAGE)
+        self.tarn("backup", "no/copy", code=IO)
+        self.tarn("backup", "/dev/null", code=USAGE)
+        self.tarn("backup", "", code=USAGE)
+        self.tarn("backup", code=USAGE)
+        self.tarn("backup", "x", "-d", "none", code=IO)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["copy", "data"])
+
+    def test_one_that_was_not_finished(self):
+        self.tarn("set", "k", "v")
+        self.tarn("backup", "copy")
+        self.write("copy/unfinished", b"")
+        for arguments in (("get", "k"), ("set", "k", "w"), ("ns", "list")):
+            self.tarn(*arguments, "-d", "copy", code=USAGE)
+            self.assertIn("not finished", self.messages)
+
+    def test_progress_on_a_terminal(self):
+        self.tarn("load", "--format", "tsv", given=b"".join(
+            b"key%d\t%s\n" % (i, b"v" * 1000) for i in range(3000)))
+        for command in (("backup", "copy"), ("compact",)):
+            leader, follower = pty.openpty()
+            done = self.run_tarn(*command, stderr=follower)
+            os.close(follower)
+            said = os.read(leader, 65536).decode()
+            os.close(leader)
+            self.assertEqual(done.returncode, 0, said)
+            self.assertRegex(said, r"\[[#.]{24}\]" if command[0] == "backup" else r"came back")
 
 
 class Autosaves(Case):
