@@ -84,15 +84,12 @@ tarn_status tarn__fill_end(tarn_namespace *ns)
 
 void tarn__fill_publish(tarn_namespace *ns)
 {
-    struct tarn_namespace_options options;
     uint64_t keys, bytes, writes;
 
     tarn__namespace_count(ns, &keys, &bytes, &writes);
     atomic_store(&ns->keys, keys); /* which its limits are compared with */
     atomic_store(&ns->bytes, bytes);
-    tarn__namespace_options_of(ns, &options);
-    if (ns->engine->configure)
-        ns->engine->configure(ns->engine_state, &options);
+    tarn__options_pass_on(ns); /* its engine may work for itself from now on */
 }
 
 static tarn_status check_limits(tarn_namespace *to, uint64_t keys, uint64_t bytes)
