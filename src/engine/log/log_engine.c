@@ -226,7 +226,7 @@ static void log_configure(void *state, const struct tarn_namespace_options *opti
     struct tarn__log *log = log_of(engine);
 
     take_options(log, options);
-    if (!engine->environment->read_only) /* what was filled has not begun with it */
+    if (!engine->environment->read_only) /* what was filled for it has none yet */
         atomic_store(&log->compact, &engine->compact);
     tarn__log_want_compaction(log);
 }
@@ -501,7 +501,6 @@ static tarn_status log_replace(void *state, void *other, void **detached)
         atomic_fetch_add(&engine->base, atomic_load(&before->appended));
         atomic_store(&from->current, NULL);
         fresh->failed_context = engine->home.context;
-        atomic_store(&fresh->compact, &engine->compact);
         atomic_store(&engine->current, fresh);
         *detached = before;
         return TARN_OK;
