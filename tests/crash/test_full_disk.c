@@ -260,6 +260,28 @@ static void test_a_save_larger_than_the_disk(void **state)
     expect_ok(tarn_snapshot_verify(f->folder.store, text("second")));
 }
 
+/* Nothing is left of it but the folder, and another one can be made there. */
+static void test_a_backup_larger_than_the_disk(void **state)
+{
+    struct full_disk *f = *state;
+    uint64_t left = free_blocks();
+    tarn_namespace *large = store_folder_create(&f->folder, "large", NULL);
+    char path[sizeof disk.path + 10];
+
+    snprintf(path, sizeof path, "%s/backup", disk.path);
+    for (uint64_t i = 0; i < 20; i++)
+        set_record(large, i, i, (size_t)512 * 1024);
+    expect_full(tarn_backup(f->folder.store, path, NULL));
+    expect_that(rmdir(path) == 0);
+    expect_that(free_blocks() + 2 >= left);
+    expect_ok(tarn_namespace_clear(large));
+    tarn_namespace_close(large);
+    expect_ok(tarn_backup(f->folder.store, path, NULL));
+    expect_ok(store_folder_try(path, NULL));
+    expect_same_content(f->saved, f->folder.ns);
+    expect_that(test_folder_remove(path) == 0);
+}
+
 static void test_a_deletion_makes_room(void **state)
 {
     struct full_disk *f = *state;
@@ -447,6 +469,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_saves_fail_and_go_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_saves_with_any_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_save_larger_than_the_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_backup_larger_than_the_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_deletion_makes_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_catalog_changes_fail_and_go_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_autosaves_fail_and_go_on, setup, teardown),
