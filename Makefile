@@ -35,8 +35,10 @@ help:
 run:
 	@tools/setup run
 	@$(MAKE) --no-print-directory configure
-	@ninja -C $(BUILD) --quiet examples/tour
+	@ninja -C $(BUILD) --quiet examples/tour cli/tarn
 	@$(BUILD)/examples/tour $(if $(DIR),"$(DIR)")
+	@echo
+	@examples/tour_command.py $(BUILD)/cli/tarn $(if $(DIR),"$(DIR)")
 
 test:
 	@tools/setup test
