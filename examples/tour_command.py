@@ -72,11 +72,16 @@ def files(folder):
         for path in (os.path.join(parent, name) for name in sorted(names)):
             if os.path.islink(path) or not os.path.isfile(path) or os.path.getsize(path) > room:
                 continue
-            with open(path, "rb") as file:
-                records[os.path.relpath(path, top)] = file.read()
-            room -= os.path.getsize(path)
+            try:
+                with open(path, "rb") as file:
+                    value = file.read(room)
+            except OSError as error:
+                print(f"tour: left out {os.fsdecode(path)}: {error.strerror}", file=sys.stderr)
+                continue
+            records[os.path.relpath(path, top)] = value
+            room -= len(value)
     if len(records) < 2:
-        raise Failure(f"{folder} has not two files that can be read")
+        raise Failure(f"{folder} has fewer than two files that can be read")
     return records
 
 
@@ -385,10 +390,15 @@ def main():
         print(f"The command on {len(records)} records, {size_of(records) / 2**20:.1f} MiB. "
               "Its store is ./data, in a temporary folder.")
         run(tour, records)
-    except (Failure, OSError) as failure:
+    except Failure as failure:
         left = f"; all is left in {folder}" if folder else ""
         folder = None
         sys.exit(f"tour: {failure}{left}")
+    except BrokenPipeError:  # nobody reads what it prints
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        sys.exit(f"tour: {error}")
     finally:
         if folder:
             shutil.rmtree(folder)
