@@ -287,6 +287,8 @@ def kill_in_a_write(tour):
 
     tour.say("A value of more than 64 MiB is one long write, and is killed in the middle of it.")
     stored = set_and_kill(tour, "large.bin")
+    if stored:
+        print("  It had ended before the kill came.")
 
     tour.say("Where the log was cut is a note and no fault. The next command that writes mends it.")
     tour.tarn("check")
