@@ -25,7 +25,7 @@ help:
 	@echo '  make check-long   all tests with larger counts, and the long ones'
 	@echo '  make fuzz         decode files at random, under the sanitizers (SECONDS=60 each)'
 	@echo '  make bench        build, and measure (ARGS=.. for the benchmark; --help lists them)'
-	@echo '  make install      install library, header and tarn.pc (PREFIX=/usr/local, DESTDIR=)'
+	@echo '  make install      install library, command and manual (PREFIX=/usr/local, DESTDIR=)'
 	@echo '  make style        check layering, lengths and banned calls'
 	@echo '  make format       format the code with clang-format'
 	@echo '  make clean        remove the build'
