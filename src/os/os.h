@@ -201,9 +201,13 @@ struct tarn__os {
     void (*map_write)(const struct tarn__os *os, void *destination, const void *source,
                       size_t length);
 
-    /* Makes a part of a mapping's pages ready to be written (writable) or read. Best effort, as
-     * memory_populate. */
+    /* Makes a part of a mapping's pages ready to be written (writable), or asks the disk for those
+     * that are missed, all at once, and does not wait. Best effort, as memory_populate. */
     void (*map_populate)(const struct tarn__os *os, void *address, size_t bytes, bool writable);
+
+    /* From now on a whole mapping is read at random, and not written: a page that is missed comes
+     * from the disk alone, without those around it. Best effort. */
+    void (*map_at_random)(const struct tarn__os *os, void *address, size_t bytes);
 
     /* --- Events ------------------------------------------------------------------------------ */
 

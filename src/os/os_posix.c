@@ -395,6 +395,7 @@ static const struct tarn__os posix = {
     .unmap = tarn__posix_unmap,
     .map_write = tarn__posix_map_write,
     .map_populate = tarn__posix_map_populate,
+    .map_at_random = tarn__posix_map_at_random,
     .event_make = event_make,
     .event_set = event_set,
     .event_clear = event_clear,

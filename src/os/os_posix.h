@@ -16,6 +16,7 @@ int tarn__posix_map(const struct tarn__os *os, int file, uint64_t offset, size_t
 int tarn__posix_unmap(const struct tarn__os *os, void *address, size_t bytes);
 void tarn__posix_map_write(const struct tarn__os *os, void *destination, const void *source,
                            size_t length);
+void tarn__posix_map_at_random(const struct tarn__os *os, void *address, size_t bytes);
 void tarn__posix_map_populate(const struct tarn__os *os, void *address, size_t bytes,
                               bool writable);
 

@@ -86,7 +86,7 @@ bool tarn__posix_memory_forget_in_child(const struct tarn__os *os, void *address
     return madvise(address, round_up(bytes, page_bytes()), MADV_WIPEONFORK) == 0;
 }
 
-static void populate(void *address, size_t bytes, int advice)
+static void advise(void *address, size_t bytes, int advice)
 {
     size_t page = page_bytes();
     size_t begin = (size_t)address & ~(page - 1);
@@ -100,7 +100,7 @@ static void populate(void *address, size_t bytes, int advice)
 void tarn__posix_memory_populate(const struct tarn__os *os, void *address, size_t bytes)
 {
     (void)os;
-    populate(address, bytes, MADV_POPULATE_WRITE);
+    advise(address, bytes, MADV_POPULATE_WRITE);
 }
 
 int tarn__posix_map(const struct tarn__os *os, int file, uint64_t offset, size_t bytes,
@@ -136,5 +136,11 @@ void tarn__posix_map_write(const struct tarn__os *os, void *destination, const v
 void tarn__posix_map_populate(const struct tarn__os *os, void *address, size_t bytes, bool writable)
 {
     (void)os;
-    populate(address, bytes, writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+    advise(address, bytes, writable ? MADV_POPULATE_WRITE : MADV_WILLNEED);
+}
+
+void tarn__posix_map_at_random(const struct tarn__os *os, void *address, size_t bytes)
+{
+    (void)os;
+    advise(address, bytes, MADV_RANDOM);
 }

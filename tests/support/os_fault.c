@@ -313,6 +313,11 @@ static void fault_map_populate(const struct tarn__os *os, void *address, size_t 
     inner_of(os)->map_populate(inner_of(os), address, bytes, writable);
 }
 
+static void fault_map_at_random(const struct tarn__os *os, void *address, size_t bytes)
+{
+    inner_of(os)->map_at_random(inner_of(os), address, bytes);
+}
+
 static int fault_event_make(const struct tarn__os *os, int *event)
 {
     struct verdict verdict = strike(os, OS_CALL_EVENT_MAKE);
@@ -371,6 +376,7 @@ static const struct tarn__os wrapper = {
     .unmap = fault_unmap,
     .map_write = fault_map_write,
     .map_populate = fault_map_populate,
+    .map_at_random = fault_map_at_random,
     .event_make = fault_event_make,
     .event_set = fault_event_set,
     .event_clear = fault_event_clear,

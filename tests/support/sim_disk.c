@@ -213,6 +213,7 @@ static const struct tarn__os table = {
     .unmap = sim_unmap,
     .map_write = sim_map_write,
     .map_populate = sim_map_populate,
+    .map_at_random = sim_map_at_random,
     .event_make = sim_event_make,
     .event_set = sim_event_set,
     .event_clear = sim_event_clear,

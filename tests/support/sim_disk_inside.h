@@ -97,6 +97,7 @@ int sim_map(const struct tarn__os *os, int file, uint64_t offset, size_t bytes, 
             void **address);
 int sim_unmap(const struct tarn__os *os, void *address, size_t bytes);
 void sim_map_write(const struct tarn__os *os, void *destination, const void *source, size_t length);
+void sim_map_at_random(const struct tarn__os *os, void *address, size_t bytes);
 void sim_map_populate(const struct tarn__os *os, void *address, size_t bytes, bool writable);
 
 #endif

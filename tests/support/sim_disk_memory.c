@@ -243,3 +243,10 @@ void sim_map_populate(const struct tarn__os *os, void *address, size_t bytes, bo
     (void)bytes;
     (void)writable;
 }
+
+void sim_map_at_random(const struct tarn__os *os, void *address, size_t bytes)
+{
+    (void)os;
+    (void)address;
+    (void)bytes;
+}

@@ -343,6 +343,7 @@ static void mappings_and_files_are_one(void **state)
     assert_ok(tarn__file_map(reader, 0, 192 * KIB, false, &read_only));
     os->map_populate(os, address, 128 * KIB, true);
     os->map_populate(os, read_only, 192 * KIB, false);
+    os->map_at_random(os, read_only, 192 * KIB);
     os->map_write(os, (char *)address + 100, "stored", 6);
     os->map_write(os, address, NULL, 0);
     assert_ok(tarn__file_read(reader, bytes, 6, 64 * KIB + 100));

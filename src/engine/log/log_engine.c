@@ -369,8 +369,7 @@ static tarn_status log_verify(void *state, uint64_t location)
     struct tarn__record record;
     size_t length = peek(segment, offset, &record);
 
-    if (length && length <= segment->size - offset &&
-        tarn__frame_verify(&segment->frames, offset, segment->bytes + offset, length))
+    if (length && tarn__segment_verify(engine->environment->os, segment, offset, length))
         return TARN_OK;
     return tarn__segment_corrupt(&log_of(engine)->segments, segment, offset);
 }

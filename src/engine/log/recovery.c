@@ -351,6 +351,7 @@ static void retire(const struct recovery *recovery, struct tarn__segment *segmen
     segment->listed = number <= recovery->durable.number && segment->used > TARN__SEGMENT_HEAD;
     segment->sealed_bytes = segment->used;
     segment->synced = true;
+    tarn__segment_at_random(recovery->log->environment->os, segment);
 }
 
 static void drop_unlisted(struct tarn__segments *segments)
@@ -443,6 +444,7 @@ static tarn_status go_on(struct recovery *recovery)
         if (last && segment->head.number < last->head.number) {
             segment->sealed_bytes = segment->used;
             segment->synced = true;
+            tarn__segment_at_random(log->environment->os, segment);
         } else if (segment != last && !spare) {
             spare = segment;
         }

@@ -149,10 +149,12 @@ tarn_status tarn__segments_open_file(struct tarn__segments *segments, struct tar
 static tarn_status map(struct tarn__segments *segments, struct tarn__segment *segment)
 {
     void *bytes = NULL;
-    tarn_status status = tarn__file_map(segment->file, 0, (size_t)segment->size,
-                                        !segments->read_only && !segment->sealed_bytes, &bytes);
+    bool writable = !segments->read_only && !segment->sealed_bytes;
+    tarn_status status = tarn__file_map(segment->file, 0, (size_t)segment->size, writable, &bytes);
 
     segment->bytes = bytes;
+    if (!status && !writable)
+        tarn__segment_at_random(segments->os, segment);
     return status;
 }
 

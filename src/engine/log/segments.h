@@ -60,6 +60,8 @@ struct tarn__segment {
     _Atomic uint64_t pins;    /* how many; and TARN__SEGMENT_LET_GO */
 };
 
+#define TARN__SHORT_FRAME_BYTES ((size_t)32 * 1024)
+
 /* Only pins keep the segment: it goes with the last of them. */
 #define TARN__SEGMENT_LET_GO (UINT64_C(1) << 63)
 
@@ -155,6 +157,27 @@ bool tarn__segment_unpin(const struct tarn__os *os, struct tarn__granules *space
 tarn_status tarn__segment_corrupt(const struct tarn__segments *segments,
                                   const struct tarn__segment *segment, uint64_t offset)
     __attribute__((cold));
+
+/* Nothing is written to a segment any more: its records are read at random. */
+static inline void tarn__segment_at_random(const struct tarn__os *os,
+                                           const struct tarn__segment *segment)
+{
+    os->map_at_random(os, segment->bytes, segment->size);
+}
+
+/* Whether a frame of so many bytes is as it was written. What of it is not in memory comes from the
+ * disk page by page: a long one is asked for as a whole, which for a short one costs more than it
+ * saves. */
+static inline bool tarn__segment_verify(const struct tarn__os *os,
+                                        const struct tarn__segment *segment, uint64_t offset,
+                                        size_t length)
+{
+    if (length > segment->size - offset)
+        return false;
+    if (__builtin_expect(length > TARN__SHORT_FRAME_BYTES, 0))
+        os->map_populate(os, segment->bytes + offset, length, false);
+    return tarn__frame_verify(&segment->frames, offset, segment->bytes + offset, length);
+}
 
 static inline struct tarn__segment *tarn__segment_of(struct tarn__granules *space,
                                                      uint64_t location)

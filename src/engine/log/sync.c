@@ -35,6 +35,7 @@ static void seal(struct tarn__log *log, struct tarn__segment *segment)
 {
     struct tarn__file *file = segment->file;
 
+    tarn__segment_at_random(log->environment->os, segment); /* now: who compacts takes it away */
     pthread_mutex_lock(&log->segments.lock);
     segment->synced = true;
     segment->sealed_bytes = segment->used; /* the next list says it */
