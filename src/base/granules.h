@@ -17,9 +17,9 @@
 
 struct tarn__granules {
     struct tarn__pointer_table owners;
-    pthread_mutex_t lock; /* what follows, and taking and giving */
-    uint32_t seen;        /* those from here on were never taken */
-    uint32_t maybe_free;  /* those before here are all taken */
+    pthread_mutex_t lock;  /* what follows, and taking and giving */
+    _Atomic uint32_t seen; /* those from here on were never taken; read without the lock */
+    uint32_t maybe_free;   /* those before here are all taken */
 };
 
 /* TARN_NO_MEMORY. */
@@ -36,7 +36,13 @@ tarn_status tarn__granules_take(struct tarn__granules *granules, uint32_t count,
 /* Gives a run back that was taken; nobody looks for its owner any more. */
 void tarn__granules_give(struct tarn__granules *granules, uint32_t first, uint32_t count);
 
-/* Of a granule that is taken. */
+/* Whether a granule was ever taken. */
+static inline bool tarn__granules_has(const struct tarn__granules *granules, uint64_t granule)
+{
+    return granule < atomic_load_explicit(&granules->seen, memory_order_acquire);
+}
+
+/* Of a granule that is taken; NULL if it was given back. */
 static inline void *tarn__granules_owner(struct tarn__granules *granules, uint64_t granule)
 {
     return tarn__pointer_table_get(&granules->owners, granule);

@@ -144,7 +144,8 @@ struct tarn__engine {
     bool (*cover)(void *state, const struct tarn__checkpoint *checkpoint);
     bool (*holds)(void *state, uint64_t location);
 
-    /* May be NULL. The options have changed. Under all locks. */
+    /* May be NULL. The options have changed, or all was replayed. Under all locks, or where nobody
+     * else knows the namespace. */
     void (*configure)(void *state, const struct tarn_namespace_options *options);
 
     /* May be NULL. Makes all durable, and says so in its files; nobody writes any more, and close

@@ -311,6 +311,8 @@ bool tarn__checkpoint_read(tarn_namespace *ns)
     struct tarn__checkpoint checkpoint = {0};
     bool used = false;
 
+    if (ns->engine->cover && !ns->environment->read_only)
+        (void)tarn__file_unlink(ns->home.directory, NAME_NEW); /* what a crash may have left */
     if (!ns->engine->cover ||
         tarn__file_open(ns->home.directory, NAME, TARN__OPEN_READ, &reading.file)) {
         tarn__restore_error(&error);

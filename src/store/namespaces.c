@@ -319,6 +319,8 @@ static tarn_status replay(tarn_store *store, tarn_namespace *ns)
     if (status)
         return status;
     tarn__store_raise_sequence(store, replayed.sequence);
+    if (!store->folder.read_only)
+        tarn__options_pass_on(ns); /* now that all is there, the engine may go to work */
     if (replayed.was_cut)
         tarn__store_tell_event(store, &cut);
     return TARN_OK;

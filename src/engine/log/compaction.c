@@ -11,6 +11,8 @@
  * there is nothing left that they are needed for. */
 #define DELETES_PERCENT 10
 
+#define A_LITTLE_NS UINT64_C(100000000)
+
 /* One time through: sources are chosen, rewritten and replaced. */
 struct round {
     struct tarn__log *log;
@@ -27,7 +29,7 @@ struct round {
 
 struct balance {
     uint64_t bytes, dead, deletes; /* in sealed segments */
-    const struct tarn__segment *oldest;
+    struct tarn__segment *oldest;
 };
 
 static bool is_sealed(const struct tarn__segment *segment)
@@ -40,9 +42,9 @@ static uint64_t bytes_of(const struct tarn__segment *segment)
     return segment->sealed_bytes - TARN__SEGMENT_HEAD;
 }
 
-static const struct tarn__segment *oldest_of(const struct tarn__segments *segments)
+static struct tarn__segment *oldest_of(const struct tarn__segments *segments)
 {
-    const struct tarn__segment *oldest = NULL;
+    struct tarn__segment *oldest = NULL;
 
     for (size_t i = 0; i < segments->count; i++)
         if (segments->all[i]->listed &&
@@ -102,12 +104,19 @@ bool tarn__log_is_worth_compacting(struct tarn__log *log)
     return is_much_dead(log, &balance) || is_much_deleted(log, &balance);
 }
 
+/* Who opens a store for a moment has no use for it: so it begins a little later where nothing was
+ * written yet. */
 void tarn__log_want_compaction(struct tarn__log *log)
 {
+    const struct tarn__os *os = log->environment->os;
     struct tarn__job *job = atomic_load(&log->compact);
 
-    if (job && tarn__log_is_worth_compacting(log))
+    if (!job || !tarn__log_is_worth_compacting(log))
+        return;
+    if (atomic_load(&log->appended))
         tarn__jobs_wake(&log->environment->slow, job);
+    else
+        tarn__jobs_want(&log->environment->slow, job, os->monotonic_ns(os) + A_LITTLE_NS);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -137,6 +146,15 @@ static int by_age(const void *a, const void *b)
     return (x->as_of > y->as_of) - (x->as_of < y->as_of);
 }
 
+static struct candidate candidate_of(struct tarn__segment *segment,
+                                     const struct tarn__segment *oldest)
+{
+    return (struct candidate){.segment = segment,
+                              .as_of = atomic_load(&segment->as_of),
+                              .bytes = bytes_of(segment),
+                              .dead = dead_in(segment, oldest)};
+}
+
 /* Those that have something to gain. all: of what was there when the compaction began. */
 static size_t find_candidates(const struct round *round, uint64_t below_number,
                               struct candidate *candidates)
@@ -147,14 +165,11 @@ static size_t find_candidates(const struct round *round, uint64_t below_number,
 
     for (size_t i = 0; i < segments->count; i++) {
         struct tarn__segment *segment = segments->all[i];
-        struct candidate candidate = {.segment = segment, .as_of = atomic_load(&segment->as_of)};
 
         if (!is_sealed(segment) || segment->head.number >= below_number || !bytes_of(segment))
             continue;
-        candidate.bytes = bytes_of(segment);
-        candidate.dead = dead_in(segment, round->compaction->all ? segment : oldest);
-        if (candidate.dead)
-            candidates[count++] = candidate;
+        candidates[count] = candidate_of(segment, round->compaction->all ? segment : oldest);
+        count += candidates[count].dead != 0;
     }
     return count;
 }
@@ -185,11 +200,12 @@ static size_t choose_from(struct round *round, uint64_t below_number, struct can
 
     if (!round->compaction->all && !dead && !is_much_deleted(round->log, &balance))
         return 0;
+    if (!round->compaction->all && !dead) { /* also if nothing in it is dead: others are waiting */
+        candidates[0] = candidate_of(balance.oldest, balance.oldest);
+        return 1;
+    }
     count = find_candidates(round, below_number, candidates);
-    qsort(candidates, count, sizeof *candidates,
-          dead && !round->compaction->all ? by_share : by_age);
-    if (!round->compaction->all && !dead)
-        return count && candidates[0].segment == balance.oldest;
+    qsort(candidates, count, sizeof *candidates, round->compaction->all ? by_age : by_share);
     return take(round, candidates, count);
 }
 

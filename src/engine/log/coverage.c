@@ -159,7 +159,7 @@ bool tarn__log_covers(const struct tarn__log *log, uint64_t location)
     const struct tarn__segment *segment;
     uint64_t offset;
 
-    if (granule >= TARN__GRANULES_MAX)
+    if (!tarn__granules_has(log->segments.space, granule))
         return false;
     segment = tarn__segment_of(log->segments.space, location);
     if (!segment || segment->head.namespace_number != log->segments.namespace_number)
