@@ -207,6 +207,7 @@ struct tarn__engine {
      * Never fails; called under a shard's lock, once for each location. May wait for readers that
      * are slow to leave, never for locks of the namespace. */
     void (*retire)(void *state, const uint64_t *locations, size_t count, size_t bytes);
+    bool retires_at_once; /* it looks at the records: better while they are in the cache */
 
     /* Makes the memory of what is retired usable now, where append had none. Waits for readers, as
      * retire may. Under a shard's lock. */

@@ -380,7 +380,7 @@ void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t 
 
     if (__builtin_expect(ns->cut != NULL, 0) && tarn__cut_keeps(ns->cut, location, sequence))
         return;
-    if (__builtin_expect(!retired, 0))
+    if (__builtin_expect(!retired && !ns->engine->retires_at_once, 0))
         retired = shard->retired = tarn__allocate_zeroed(sizeof *retired);
     if (__builtin_expect(!retired, 0)) {
         retire_one(ns, location, bytes);

@@ -585,6 +585,7 @@ const struct tarn__engine tarn__log_engine = {
     .verify = log_verify,
     .prefetch = log_prefetch,
     .retire = log_retire,
+    .retires_at_once = true,
     .reclaim = log_reclaim,
     .hold = log_hold,
     .unhold = log_unhold,

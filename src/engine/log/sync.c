@@ -7,6 +7,8 @@
 #include "base/status.h"
 #include "engine/log/log.h"
 
+#define GATHER_NS_MAX UINT64_C(100000)
+
 /* ------------------------------------------------------------------------------------------
  * The files
  */
@@ -133,10 +135,11 @@ static void settle(struct tarn__log *log)
 static void gather(struct tarn__log *log)
 {
     const struct tarn__os *os = log->environment->os;
-    uint64_t begin = os->monotonic_ns(os);
+    uint64_t begin = os->monotonic_ns(os), most = log->sync_ns / 4;
 
-    for (unsigned looks = 0;
-         log->arrivals < log->served && os->monotonic_ns(os) - begin < log->sync_ns / 4; looks++) {
+    most = most < GATHER_NS_MAX ? most : GATHER_NS_MAX;
+    for (unsigned looks = 0; log->arrivals < log->served && os->monotonic_ns(os) - begin < most;
+         looks++) {
         pthread_mutex_unlock(&log->sync_lock);
         tarn__os_pause(os, looks);
         pthread_mutex_lock(&log->sync_lock);
