@@ -79,10 +79,16 @@ static struct balance balance_of(const struct tarn__segments *segments)
     return balance;
 }
 
-static bool is_much_dead(const struct tarn__log *log, const struct balance *balance)
+/* goes_on: it was, and a compaction is at it: then it does a little more, to be done for a while.
+ */
+static bool is_much_dead(const struct tarn__log *log, const struct balance *balance, bool goes_on)
 {
+    uint32_t percent = atomic_load(&log->compact_percent);
+
+    if (goes_on)
+        percent -= percent / 4;
     return balance->dead >= atomic_load(&log->compact_bytes) &&
-           balance->dead / (balance->bytes / 100 + 1) >= atomic_load(&log->compact_percent);
+           balance->dead / (balance->bytes / 100 + 1) >= percent;
 }
 
 /* Deletes that are kept; and the oldest can be rewritten. */
@@ -101,7 +107,7 @@ bool tarn__log_is_worth_compacting(struct tarn__log *log)
     pthread_mutex_lock(&segments->lock);
     balance = balance_of(segments);
     pthread_mutex_unlock(&segments->lock);
-    return is_much_dead(log, &balance) || is_much_deleted(log, &balance);
+    return is_much_dead(log, &balance, false) || is_much_deleted(log, &balance);
 }
 
 /* Who opens a store for a moment has no use for it: so it begins a little later where nothing was
@@ -178,7 +184,7 @@ static size_t find_candidates(const struct round *round, uint64_t below_number,
 static size_t take(const struct round *round, const struct candidate *candidates, size_t count)
 {
     uint64_t live = 0, most = atomic_load(&round->log->segment_bytes);
-    uint32_t percent = atomic_load(&round->log->compact_percent);
+    uint32_t percent = atomic_load(&round->log->compact_percent) * 3 / 4;
     size_t taken = 0;
 
     for (; taken < count; taken++) {
@@ -195,7 +201,7 @@ static size_t take(const struct round *round, const struct candidate *candidates
 static size_t choose_from(struct round *round, uint64_t below_number, struct candidate *candidates)
 {
     struct balance balance = balance_of(&round->log->segments);
-    bool dead = is_much_dead(round->log, &balance);
+    bool dead = is_much_dead(round->log, &balance, round->compaction->freed > 0);
     size_t count;
 
     if (!round->compaction->all && !dead && !is_much_deleted(round->log, &balance))
