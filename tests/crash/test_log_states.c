@@ -23,7 +23,7 @@
 #define STATES         100000
 #define STEPS          18
 #define LONG_STEPS     200
-#define HISTORIES      300
+#define HISTORIES      100
 #define EVERY_RECOVERY 401 /* of so many states, one whose recovery suffers crashes, too */
 #define RANDOM_STATES  6
 #define MOMENT_MAX     40 /* states of a moment */
