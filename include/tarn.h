@@ -434,8 +434,8 @@ struct tarn_compact_options {
     size_t size; /* sizeof(struct tarn_compact_options) */
 
     /* Called now and then with how much of the work is done, in bytes; false ends the call with
-     * TARN_CANCELLED. It may use the store, but not close it, nor drop, clear or load the
-     * namespace. NULL: nobody asks. */
+     * TARN_CANCELLED. It may use the store, but not close it, nor drop, clear, load, save,
+     * copy or compact the namespace. NULL: nobody asks. */
     bool (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;
 };

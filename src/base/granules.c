@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+/* A run that is wished is not given so far behind all others: the table has a place for each
+ * granule, and a file can wish anything. */
+#define AHEAD_MAX ((uint32_t)1 << 16)
+
 tarn_status tarn__granules_init(struct tarn__granules *granules)
 {
     memset(granules, 0, sizeof *granules);
@@ -74,7 +78,8 @@ tarn_status tarn__granules_take(struct tarn__granules *granules, uint32_t count,
 
     if (count <= TARN__GRANULES_MAX) {
         pthread_mutex_lock(&granules->lock);
-        found = wished <= TARN__GRANULES_MAX - count && free_from(granules, wished, count) == count;
+        found = wished <= TARN__GRANULES_MAX - count && wished <= granules->seen + AHEAD_MAX &&
+                free_from(granules, wished, count) == count;
         found = found || find(granules, count, &at);
         status = found ? enter(granules, at, count, owner) : TARN_FULL;
         pthread_mutex_unlock(&granules->lock);

@@ -5,9 +5,12 @@
 
 enum { BLOCK_HEAD = 1, BLOCK_LIST = 1 };
 
-#define HEAD_BYTES     (TARN__IDENTITY_BYTES + 8 + 8 + 1 + 8 + 8)
-#define LIST_BYTES     (TARN__IDENTITY_BYTES + 8 + 8 + 4) /* before the entries */
-#define ENTRY_BYTES    (8 + TARN__IDENTITY_BYTES + 4 + 4 + 8)
+#define HEAD_BYTES  (TARN__IDENTITY_BYTES + 8 + 8 + 1 + 8 + 8)
+#define LIST_BYTES  (TARN__IDENTITY_BYTES + 8 + 8 + 4) /* before the entries */
+#define ENTRY_BYTES (8 + TARN__IDENTITY_BYTES + 4 + 4 + 8)
+/* None is longer than 1 GiB, but for one that holds a single frame that is. */
+#define GRANULES_OF_A_SEGMENT ((uint32_t)1 << 15)
+
 #define GRANULE_BYTES  ((uint64_t)TARN__FRAME_ALIGNMENT << TARN__GRANULE_SHIFT)
 #define SEQUENCE_BOUND (UINT64_C(1) << TARN__SEQUENCE_BITS)
 
@@ -112,7 +115,7 @@ void tarn__segment_head_guess(const uint8_t bytes[TARN__SEGMENT_HEAD],
 
 static const char *entry_fault(const struct tarn__segment_entry *entry)
 {
-    if (entry->granules == 0 || entry->granules > TARN__GRANULES_MAX ||
+    if (entry->granules == 0 || entry->granules > GRANULES_OF_A_SEGMENT ||
         entry->first_granule > TARN__GRANULES_MAX - entry->granules)
         return "a segment's granules are out of bounds";
     if (entry->sealed_bytes != TARN__SEGMENT_NOT_SEALED &&

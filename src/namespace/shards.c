@@ -378,7 +378,9 @@ void tarn__shard_retire(tarn_namespace *ns, struct tarn__shard *shard, uint64_t 
 {
     struct tarn__retired *retired = shard->retired;
 
-    if (__builtin_expect(ns->cut != NULL, 0) && tarn__cut_keeps(ns->cut, location, sequence))
+    /* Where the engine holds what there was, nothing need be kept. */
+    if (__builtin_expect(ns->cut != NULL, 0) && !ns->cut->held &&
+        tarn__cut_keeps(ns->cut, location, sequence))
         return;
     if (__builtin_expect(!retired && !ns->engine->retires_at_once, 0))
         retired = shard->retired = tarn__allocate_zeroed(sizeof *retired);

@@ -380,8 +380,7 @@ tarn_status log_model_compact(struct log_model *model, bool all, uint64_t *rando
 {
     const struct tarn__mover mover = {
         .context = model, .judge = judge, .relocate = relocate, .settle = settle};
-    _Atomic uint64_t pinned = 0;
-    struct tarn__compaction compaction = {.mover = &mover, .all = all, .pinned = &pinned};
+    struct tarn__compaction compaction = {.mover = &mover, .all = all};
     unsigned acknowledged = model->acknowledged;
     tarn_status status;
 

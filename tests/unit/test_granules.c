@@ -51,8 +51,10 @@ static void test_a_place_that_is_wished(void **state)
     expect_number(1000, take(10, 1000, &a));
     expect_number(0, take(10, 1005, &b)); /* it is taken */
     expect_number(990, take(10, 990, &b));
-    expect_number(TARN__GRANULES_MAX - 5, take(5, TARN__GRANULES_MAX - 5, &b));
-    expect_number(10, take(5, TARN__GRANULES_MAX - 4, &b)); /* it would go beyond the end */
+    expect_number(10, take(5, TARN__GRANULES_MAX - 5, &b)); /* it is far behind all others */
+    expect_number(15, take(5, TARN__GRANULES_MAX - 4, &b)); /* it would go beyond the end */
+    expect_number(60000, take(5, 60000, &b));
+    expect_number(120000, take(5, 120000, &b)); /* from there it is not so far */
 }
 
 static void test_no_place(void **state)
@@ -63,9 +65,9 @@ static void test_no_place(void **state)
     (void)state;
     expect_status(TARN_FULL, tarn__granules_take(&granules, TARN__GRANULES_MAX + 1,
                                                  TARN__ANY_GRANULE, &a, &first));
-    (void)take(1, TARN__GRANULES_MAX / 2, &a);
-    expect_status(TARN_FULL, tarn__granules_take(&granules, TARN__GRANULES_MAX / 2 + 1,
-                                                 TARN__ANY_GRANULE, &a, &first));
+    (void)take(1, 0, &a);
+    expect_status(TARN_FULL, tarn__granules_take(&granules, TARN__GRANULES_MAX, TARN__ANY_GRANULE,
+                                                 &a, &first));
     expect_number(77, first);
 }
 

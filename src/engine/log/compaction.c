@@ -382,7 +382,7 @@ static void let_go(struct round *round)
         round->compaction->freed -= bytes_of(round->rewrite->outputs[i]);
     pthread_mutex_lock(&segments->files);
     for (size_t i = 0; i < round->count; i++)
-        tarn__segments_let_go(segments, round->sources[i], round->compaction->pinned);
+        tarn__segments_discard(segments, round->sources[i]);
     pthread_mutex_unlock(&segments->files);
 }
 

@@ -19,8 +19,7 @@ struct tarn__compaction {
     bool all; /* whatever there is to gain; else as long as the log's settings say it is enough */
     bool (*progress)(void *context, uint64_t done, uint64_t total); /* in bytes; or NULL */
     void *context;
-    _Atomic uint64_t *pinned; /* how many segments go with their last pin: grows */
-    uint64_t freed;           /* out: bytes of frames that are gone */
+    uint64_t freed; /* out: bytes of frames that are gone */
 };
 
 /*

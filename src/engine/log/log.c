@@ -433,6 +433,28 @@ tarn_status tarn__log_append_again(struct tarn__log *log, struct tarn__write *wr
     return status;
 }
 
+/* Puts a new segment in the place of the one that was prepared, if its head does not know of all
+ * sequences that there were: after a compaction nothing else may tell of them. Under append. */
+static tarn_status renew_next(struct tarn__log *log)
+{
+    struct tarn__segment *old, *fresh = NULL;
+    tarn_status status = TARN_OK;
+
+    pthread_mutex_lock(&log->segments.files);
+    old = atomic_exchange(&log->next, NULL);
+    if (old && old->head.as_of < tarn__log_next_sequence(log)) {
+        old->listed = false;
+        status = make_listed(log, next_bytes(log), &fresh);
+        if (!status)
+            tarn__segments_discard(&log->segments, old);
+        else
+            old->listed = true;
+    }
+    atomic_store(&log->next, fresh ? fresh : old); /* without room the old one has to do */
+    pthread_mutex_unlock(&log->segments.files);
+    return status == TARN_OUTCOME_UNKNOWN ? status : TARN_OK;
+}
+
 tarn_status tarn__log_begin_segment(struct tarn__log *log)
 {
     tarn_status status = TARN_OK;
@@ -441,6 +463,8 @@ tarn_status tarn__log_begin_segment(struct tarn__log *log)
     if (atomic_load(&log->failed))
         status = not_appendable(log);
     else if (log->active->used > TARN__SEGMENT_HEAD)
+        status = renew_next(log);
+    if (!status && log->active->used > TARN__SEGMENT_HEAD)
         status = begin_next(log, 0);
     tarn__lock_give(&log->append);
     return status ? status : tarn__log_seal_full(log);

@@ -59,10 +59,13 @@ static tarn_status open_segments(struct log_engine *engine, struct tarn__log *lo
 
     if (home->is_new)
         status = tarn__segments_create(home->directory, environment->os, home->store, home->number);
-    return status ? status
-                  : tarn__segments_open(&log->segments, home->directory, environment->os,
-                                        &environment->granules, home->store, home->number,
-                                        environment->read_only);
+    if (!status)
+        status = tarn__segments_open(&log->segments, home->directory, environment->os,
+                                     &environment->granules, home->store, home->number,
+                                     environment->read_only);
+    if (!status)
+        log->segments.let_go = &engine->let_go;
+    return status;
 }
 
 static void take_options(struct tarn__log *log, const struct tarn_namespace_options *options)
@@ -77,13 +80,19 @@ static void take_options(struct tarn__log *log, const struct tarn_namespace_opti
 static tarn_status try_compaction(struct log_engine *engine, struct tarn__compaction *compaction,
                                   bool *again)
 {
+    static _Thread_local const struct log_engine *here; /* that this thread is compacting */
     struct tarn__log *log;
     tarn_status status = TARN_OK;
 
+    *again = false;
+    if (here == engine)
+        return tarn__fail(TARN_BUSY, "this thread is compacting the namespace");
     pthread_mutex_lock(&engine->compacting);
     log = atomic_load(&engine->current);
+    here = engine;
     if (log)
         status = tarn__log_compact(log, compaction);
+    here = NULL;
     *again = status && (log->segments.replaced || log != atomic_load(&engine->current));
     pthread_mutex_unlock(&engine->compacting);
     return status;
@@ -96,7 +105,6 @@ static tarn_status compact_current(struct log_engine *engine, struct tarn__compa
     bool again = true;
 
     compaction->mover = &engine->home.mover;
-    compaction->pinned = &engine->let_go;
     while ((status = try_compaction(engine, compaction, &again)) && again)
         tarn__os_pause(engine->environment->os, looks++); /* soon it is current */
     return status;
@@ -243,14 +251,19 @@ static tarn_status log_finish(void *state)
 static void log_close(void *state)
 {
     struct log_engine *engine = state;
+    struct tarn__log *log;
 
     if (!engine)
         return;
-    if (log_of(engine)) {
-        end_compaction(engine, log_of(engine));
-        if (log_of(engine)->active) /* what is not durable now was dropped */
-            tarn__log_supersede(log_of(engine));
-        free_log(log_of(engine));
+    log = log_of(engine);
+    if (log) {
+        atomic_store(&log->ending, true);
+        pthread_mutex_lock(&engine->compacting);
+        atomic_store(&engine->current, NULL); /* a compaction that begins now finds nothing */
+        pthread_mutex_unlock(&engine->compacting);
+        if (log->active) /* what is not durable now was dropped */
+            tarn__log_supersede(log);
+        free_log(log);
     }
     free_engine(engine);
 }
@@ -500,6 +513,7 @@ static tarn_status log_replace(void *state, void *other, void **detached)
         atomic_fetch_add(&engine->base, atomic_load(&before->appended));
         atomic_store(&from->current, NULL);
         fresh->failed_context = engine->home.context;
+        fresh->segments.let_go = &engine->let_go;
         atomic_store(&engine->current, fresh);
         *detached = before;
         return TARN_OK;
@@ -528,7 +542,7 @@ static void log_release(void *state, void *detached)
     tarn__log_release(log);
     pthread_mutex_lock(&segments->files);
     while (segments->count)
-        tarn__segments_let_go(segments, segments->all[0], &engine->let_go);
+        tarn__segments_discard(segments, segments->all[0]);
     pthread_mutex_unlock(&segments->files);
     tarn__segments_close(segments);
     tarn__free(log);

@@ -346,7 +346,7 @@ static void retire(const struct recovery *recovery, struct tarn__segment *segmen
 {
     uint64_t number = segment->head.number;
 
-    if (number == recovery->durable.number)
+    if (number == recovery->durable.number && recovery->durable.offset < segment->used)
         segment->used = recovery->durable.offset;
     segment->listed = number <= recovery->durable.number && segment->used > TARN__SEGMENT_HEAD;
     segment->sealed_bytes = segment->used;

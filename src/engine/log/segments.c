@@ -174,6 +174,19 @@ static tarn_status write_new_file(struct tarn__segments *segments, struct tarn__
     return status ? status : map(segments, segment);
 }
 
+/* Whether the list may still be replaced. */
+static tarn_status check_changeable(const struct tarn__segments *segments)
+{
+    if (segments->replaced)
+        return tarn__outcome(TARN_READ_ONLY);
+    if (!segments->list_unknown)
+        return TARN_OK;
+    return tarn__fail(TARN_OUTCOME_UNKNOWN,
+                      "it is not known what the list in '%s' says since a change of it failed: "
+                      "open the store anew",
+                      tarn__directory_path(segments->directory));
+}
+
 /* Numbers are reserved before there are files of them. */
 tarn_status tarn__segments_reserve(struct tarn__segments *segments)
 {
@@ -206,12 +219,13 @@ tarn_status tarn__segments_make(struct tarn__segments *segments, enum tarn__segm
     char name[NAME_ROOM];
     tarn_status status;
 
-    if (segments->replaced) {
-        tarn__free(segment);
-        return tarn__outcome(TARN_READ_ONLY);
-    }
     if (!segment)
         return TARN_NO_MEMORY;
+    status = check_changeable(segments);
+    if (status) {
+        tarn__free(segment);
+        return status;
+    }
     segment->size = bytes;
     segment->used = TARN__SEGMENT_HEAD;
     segment->head = (struct tarn__segment_head){.namespace_number = segments->namespace_number,
@@ -296,21 +310,15 @@ void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segmen
     struct tarn_error error = *tarn_last_error();
 
     remove_file(segments, segment);
+    if (segments->let_go)
+        atomic_fetch_add(segments->let_go, 1); /* before it can be found in the table no more */
     take_out(segments, segment);
-    free_segment(segments->os, segments->space, segment);
+    if (atomic_fetch_or(&segment->pins, TARN__SEGMENT_LET_GO) == 0) {
+        if (segments->let_go)
+            atomic_fetch_sub(segments->let_go, 1);
+        free_segment(segments->os, segments->space, segment);
+    }
     tarn__restore_error(&error);
-}
-
-void tarn__segments_let_go(struct tarn__segments *segments, struct tarn__segment *segment,
-                           _Atomic uint64_t *pinned)
-{
-    remove_file(segments, segment);
-    atomic_fetch_add(pinned, 1); /* before it can be found in the table no more */
-    take_out(segments, segment);
-    if (atomic_fetch_or(&segment->pins, TARN__SEGMENT_LET_GO) != 0)
-        return;
-    atomic_fetch_sub(pinned, 1);
-    free_segment(segments->os, segments->space, segment);
 }
 
 tarn_status tarn__segments_pin_all(struct tarn__segments *segments, struct tarn__segment ***pinned,
@@ -365,13 +373,9 @@ tarn_status tarn__segments_write_list(struct tarn__segments *segments)
                                       .next_number = segments->reserved_number};
     tarn_status status;
 
-    if (segments->replaced)
-        return tarn__outcome(TARN_READ_ONLY);
-    if (segments->list_unknown)
-        return tarn__fail(TARN_OUTCOME_UNKNOWN,
-                          "it is not known what the list in '%s' says since a change of it failed: "
-                          "open the store anew",
-                          tarn__directory_path(segments->directory));
+    status = check_changeable(segments);
+    if (status)
+        return status;
     memcpy(list.store, segments->store, sizeof list.store);
     list.entries = tarn__allocate_zeroed((segments->count + 1) * sizeof *list.entries);
     if (!list.entries)
@@ -576,6 +580,7 @@ tarn_status tarn__segments_begin_anew(struct tarn__segments *fresh,
                                      .next_number = before->next_number,
                                      .reserved_number = before->reserved_number};
     memcpy(fresh->store, before->store, sizeof fresh->store);
+    fresh->let_go = before->let_go;
     return make_locks(fresh);
 }
 

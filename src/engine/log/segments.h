@@ -73,6 +73,9 @@ struct tarn__segments {
     uint64_t namespace_number;
     bool read_only;
 
+    _Atomic uint64_t
+        *let_go; /* segments that only pins keep: the owner's; set before any is pinned */
+
     pthread_mutex_t lock;       /* of the table, */
     struct tarn__segment **all; /* by rising number */
     size_t count, capacity;
@@ -130,13 +133,9 @@ tarn_status tarn__segments_write_list(struct tarn__segments *segments);
 tarn_status tarn__segments_reserve(struct tarn__segments *segments);
 
 /* Removes a segment that is in no list, with its file as far as that can be done: the next opening
- * tries again. Nobody reads it any more. */
+ * tries again. If it is pinned it stays readable until tarn__segment_unpin(), and is counted in
+ * *let_go until then. Nobody else reads it any more. */
 void tarn__segments_discard(struct tarn__segments *segments, struct tarn__segment *segment);
-
-/* The same for one that may be pinned: then it stays readable, and its owner's, who counts it in
- * *pinned, until tarn__segment_unpin(). Nobody else reads it. */
-void tarn__segments_let_go(struct tarn__segments *segments, struct tarn__segment *segment,
-                           _Atomic uint64_t *pinned);
 
 /* Opens the segment's file, if it is not open. */
 tarn_status tarn__segments_open_file(struct tarn__segments *segments,
