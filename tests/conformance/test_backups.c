@@ -234,7 +234,7 @@ struct common {
 
 static struct tarn_slice key_of(char room[NUMBERED_KEY_ROOM], unsigned writer, unsigned i)
 {
-    return numbered_key(room, (uint64_t)writer * 1000 + i);
+    return numbered_key(room, 500000 + (uint64_t)writer * 1000 + i); /* others are there before */
 }
 
 static void set_all(struct worker *worker, tarn_namespace *ns, tarn_batch *batch,

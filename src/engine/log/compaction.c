@@ -110,6 +110,25 @@ bool tarn__log_is_worth_compacting(struct tarn__log *log)
     return is_much_dead(log, &balance, false) || is_much_deleted(log, &balance);
 }
 
+void tarn__log_stats(struct tarn__log *log, struct tarn_stats *stats)
+{
+    struct tarn__segments *segments = &log->segments;
+
+    pthread_mutex_lock(&segments->lock);
+    stats->segments = 0;
+    for (size_t i = 0; i < segments->count; i++) {
+        const struct tarn__segment *segment = segments->all[i];
+
+        if (!atomic_load(&segment->listed)) /* being compacted, or made by that */
+            continue;
+        stats->segments++;
+        stats->disk_bytes += segment->size;
+        stats->log_bytes += segment->used - TARN__SEGMENT_HEAD;
+        stats->stale_bytes += atomic_load_explicit(&segment->stale, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&segments->lock);
+}
+
 /* Who opens a store for a moment has no use for it: so it begins a little later where nothing was
  * written yet. */
 void tarn__log_want_compaction(struct tarn__log *log)

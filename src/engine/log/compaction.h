@@ -29,6 +29,9 @@ struct tarn__compaction {
  */
 tarn_status tarn__log_compact(struct tarn__log *log, struct tarn__compaction *compaction);
 
+/* Fills in what tarn_stats says of files. Nobody appends meanwhile. */
+void tarn__log_stats(struct tarn__log *log, struct tarn_stats *stats);
+
 /* Whether there is enough to gain. */
 bool tarn__log_is_worth_compacting(struct tarn__log *log);
 

@@ -562,21 +562,7 @@ static uint64_t log_memory_bytes(void *state)
 
 static void log_disk_stats(void *state, struct tarn_stats *stats)
 {
-    struct log_engine *engine = state;
-    struct tarn__segments *segments = &log_of(engine)->segments;
-
-    pthread_mutex_lock(&segments->lock);
-    stats->segments = (uint32_t)segments->count;
-    for (size_t i = 0; i < segments->count; i++) {
-        const struct tarn__segment *segment = segments->all[i];
-
-        if (!atomic_load(&segment->listed)) /* being compacted, or made by that */
-            continue;
-        stats->disk_bytes += segment->size;
-        stats->log_bytes += segment->used - TARN__SEGMENT_HEAD;
-        stats->stale_bytes += atomic_load_explicit(&segment->stale, memory_order_relaxed);
-    }
-    pthread_mutex_unlock(&segments->lock);
+    tarn__log_stats(log_of(state), stats);
 }
 
 const struct tarn__engine tarn__log_engine = {
