@@ -151,7 +151,7 @@ const char *store_files_named(const struct store_files *files, const char *end)
 void flip_byte(const char *path, uint64_t offset, uint8_t bits)
 {
     int file = open(path, O_RDWR);
-    uint8_t byte;
+    uint8_t byte = 0;
 
     expect_that(file >= 0 && pread(file, &byte, 1, (off_t)offset) == 1);
     byte ^= bits;
