@@ -200,6 +200,7 @@ static void test_every_byte_that_was_durable(void **state)
     struct test *test = *state;
     struct tarn__segments *segments = &test->model.log.segments;
     unsigned acknowledged;
+    struct tarn__segment *first;
     struct file file;
     uint64_t used;
 
@@ -208,11 +209,12 @@ static void test_every_byte_that_was_durable(void **state)
     expect_ok(log_model_create(&test->model, test->path));
     write_some(test, 30);
     acknowledged = test->model.acknowledged;
-    file = file_of(test, segments->all[0]);
-    free(file.bytes);
-    used = segments->all[0]->used;
+    pthread_mutex_lock(&segments->lock); /* another one may be being prepared */
+    first = segments->all[0];
     expect_that(segments->count > 1);
-    file = file_of(test, segments->all[0]);
+    pthread_mutex_unlock(&segments->lock);
+    used = first->used;
+    file = file_of(test, first);
     expect_ok(log_model_close(&test->model, true));
     flip_each(test, &file, 0, 16 + 24 + 16 + 49);
     flip_each(test, &file, TARN__SEGMENT_HEAD, used);
