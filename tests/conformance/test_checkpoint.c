@@ -21,7 +21,7 @@ static tarn_namespace *make_log(struct store_folder *f)
                                                  .compact_percent = 100));
 }
 
-static void put_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round)
+static void put_long_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round)
 {
     char key[NUMBERED_KEY_ROOM], value[128];
 
@@ -31,14 +31,6 @@ static void put_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned
         expect_ok(
             tarn_set(ns, numbered_key(key, i), tarn_slice_of(value, (size_t)length), NULL, NULL));
     }
-}
-
-static void remove_numbers(tarn_namespace *ns, unsigned from, unsigned to)
-{
-    char key[NUMBERED_KEY_ROOM];
-
-    for (unsigned i = from; i < to; i++)
-        expect_ok(tarn_delete(ns, numbered_key(key, i)));
 }
 
 /* The path of the checkpoint of the only log; NULL: it has none. */
@@ -81,8 +73,8 @@ static struct fixture_state fill(struct store_folder *f)
 {
     tarn_namespace *ns = make_log(f);
 
-    put_numbers(ns, 0, KEYS, 1);
-    put_numbers(ns, 0, KEYS / 4, 2);
+    put_long_numbers(ns, 0, KEYS, 1);
+    put_long_numbers(ns, 0, KEYS / 4, 2);
     remove_numbers(ns, KEYS / 2, KEYS / 2 + 1000);
     return close_log(f, ns);
 }
@@ -107,7 +99,7 @@ static void test_the_same_with_and_without(void **state)
     /* a short log needs none */
     ns = store_folder_namespace(f, "log");
     expect_ok(tarn_namespace_clear(ns));
-    put_numbers(ns, 0, 100, 1);
+    put_long_numbers(ns, 0, 100, 1);
     before = close_log(f, ns);
     expect_reopened(f, before);
     store_folder_close(f);
@@ -130,7 +122,7 @@ static void test_what_comes_after_it(void **state)
 
         store_folder_open(f, NULL);
         ns = store_folder_namespace(f, "log");
-        put_numbers(ns, round * 10, round * 30, 10 + round);
+        put_long_numbers(ns, round * 10, round * 30, 10 + round);
         remove_numbers(ns, 3000 + round * 10, 3010 + round * 10);
         if (round == 3)
             expect_ok(tarn_namespace_resize(ns, 5));
@@ -143,7 +135,7 @@ static void test_what_comes_after_it(void **state)
     {
         tarn_namespace *ns = store_folder_namespace(f, "log");
 
-        put_numbers(ns, 0, KEYS, 3);
+        put_long_numbers(ns, 0, KEYS, 3);
         before = close_log(f, ns);
     }
     expect_that(path_digest(path) != digest);
@@ -160,7 +152,7 @@ static void test_a_kill_after_it(void **state)
 
     expect_reopened(f, before);
     ns = store_folder_namespace(f, "log");
-    put_numbers(ns, 500, 9000, 7);
+    put_long_numbers(ns, 500, 9000, 7);
     remove_numbers(ns, 100, 200);
     before = fixture_state_of(ns);
     snprintf(copy, sizeof copy, "%s", path_around(f, "killed"));
@@ -221,7 +213,7 @@ static void test_old_ones(void **state)
             expect_ok(tarn_compact(ns, NULL));
         if (round == 2)
             expect_ok(tarn_namespace_clear(ns));
-        put_numbers(ns, 0, KEYS, 20 + round);
+        put_long_numbers(ns, 0, KEYS, 20 + round);
         if (round == 3)
             remove_numbers(ns, 0, KEYS);
         before = close_log(f, ns);

@@ -27,37 +27,6 @@ static tarn_namespace *make_log(struct store_folder *f)
                                                  .segment_bytes = SEGMENT_BYTES));
 }
 
-static void put_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round)
-{
-    char key[NUMBERED_KEY_ROOM], value[64];
-
-    for (unsigned i = from; i < to; i++) {
-        int length = snprintf(value, sizeof value, "value %u of round %u", i, round);
-
-        expect_ok(
-            tarn_set(ns, numbered_key(key, i), tarn_slice_of(value, (size_t)length), NULL, NULL));
-    }
-}
-
-static void expect_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round)
-{
-    char key[NUMBERED_KEY_ROOM], value[64];
-
-    for (unsigned i = from; i < to; i++) {
-        int length = snprintf(value, sizeof value, "value %u of round %u", i, round);
-
-        expect_stored(ns, numbered_key(key, i), tarn_slice_of(value, (size_t)length));
-    }
-}
-
-static void remove_numbers(tarn_namespace *ns, unsigned from, unsigned to)
-{
-    char key[NUMBERED_KEY_ROOM];
-
-    for (unsigned i = from; i < to; i++)
-        expect_ok(tarn_delete(ns, numbered_key(key, i)));
-}
-
 /* Waits for the compactions in the background. */
 static void expect_soon_below(tarn_namespace *ns, uint64_t stale_bytes, unsigned percent)
 {

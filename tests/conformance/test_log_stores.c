@@ -24,30 +24,6 @@ static tarn_namespace *make_log(struct store_folder *f, enum tarn_sync_mode sync
     return store_folder_create(f, "log", ON_LOG(.sync = sync, .segment_bytes = 65536));
 }
 
-/* Keys from..to-1, each with a value that says which it is and which round. */
-static void put_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round)
-{
-    char key[NUMBERED_KEY_ROOM], value[64];
-
-    for (unsigned i = from; i < to; i++) {
-        int length = snprintf(value, sizeof value, "value %u of round %u", i, round);
-
-        expect_ok(
-            tarn_set(ns, numbered_key(key, i), tarn_slice_of(value, (size_t)length), NULL, NULL));
-    }
-}
-
-static void expect_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round)
-{
-    char key[NUMBERED_KEY_ROOM], value[64];
-
-    for (unsigned i = from; i < to; i++) {
-        int length = snprintf(value, sizeof value, "value %u of round %u", i, round);
-
-        expect_stored(ns, numbered_key(key, i), tarn_slice_of(value, (size_t)length));
-    }
-}
-
 /* How many homes there are. */
 static unsigned count_homes(const struct store_folder *f)
 {

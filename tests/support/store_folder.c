@@ -259,3 +259,38 @@ struct tarn_stats store_folder_stats(tarn_namespace *ns)
     expect_ok(tarn_namespace_stats(ns, &stats, NULL, 0));
     return stats;
 }
+
+/* ------------------------------------------------------------------------------------------
+ * Numbered keys
+ */
+
+void put_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round)
+{
+    char key[NUMBERED_KEY_ROOM], value[64];
+
+    for (unsigned i = from; i < to; i++) {
+        int length = snprintf(value, sizeof value, "value %u of round %u", i, round);
+
+        expect_ok(
+            tarn_set(ns, numbered_key(key, i), tarn_slice_of(value, (size_t)length), NULL, NULL));
+    }
+}
+
+void expect_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round)
+{
+    char key[NUMBERED_KEY_ROOM], value[64];
+
+    for (unsigned i = from; i < to; i++) {
+        int length = snprintf(value, sizeof value, "value %u of round %u", i, round);
+
+        expect_stored(ns, numbered_key(key, i), tarn_slice_of(value, (size_t)length));
+    }
+}
+
+void remove_numbers(tarn_namespace *ns, unsigned from, unsigned to)
+{
+    char key[NUMBERED_KEY_ROOM];
+
+    for (unsigned i = from; i < to; i++)
+        expect_ok(tarn_delete(ns, numbered_key(key, i)));
+}

@@ -71,4 +71,10 @@ void expect_error_names(tarn_status status, const char *file_name) __attribute__
 
 struct tarn_stats store_folder_stats(tarn_namespace *ns);
 
+/* Sets, reads and deletes numbered keys from..to-1, each with a value that says which it is and
+ * which round. */
+void put_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round);
+void expect_numbers(tarn_namespace *ns, unsigned from, unsigned to, unsigned round);
+void remove_numbers(tarn_namespace *ns, unsigned from, unsigned to);
+
 #endif
