@@ -199,16 +199,8 @@ static unsigned plan_write(struct log_model *model, uint64_t *random, bool large
 /* A key has another record. */
 static void apply(struct log_model *model, unsigned key, uint64_t location)
 {
-    if (model->live[key]) {
-        struct tarn__segment *segment =
-            tarn__segment_of(&model->environment.granules, model->live[key]);
-        uint64_t offset = tarn__segment_offset(segment, model->live[key]);
-        struct tarn__record record;
-
-        atomic_fetch_add(&segment->stale,
-                         tarn__frame_peek(&segment->frames, segment->bytes + offset,
-                                          segment->size - offset, &record));
-    }
+    if (model->live[key])
+        tarn__segment_count_stale(&model->environment.granules, model->live[key]);
     model->live[key] = location;
 }
 

@@ -182,10 +182,9 @@ static struct candidate candidate_of(struct tarn__segment *segment,
 
 /* Those that have something to gain. all: of what was there when the compaction began. */
 static size_t find_candidates(const struct round *round, uint64_t below_number,
-                              struct candidate *candidates)
+                              const struct tarn__segment *oldest, struct candidate *candidates)
 {
     const struct tarn__segments *segments = &round->log->segments;
-    const struct tarn__segment *oldest = oldest_of(segments);
     size_t count = 0;
 
     for (size_t i = 0; i < segments->count; i++) {
@@ -229,7 +228,7 @@ static size_t choose_from(struct round *round, uint64_t below_number, struct can
         candidates[0] = candidate_of(balance.oldest, balance.oldest);
         return 1;
     }
-    count = find_candidates(round, below_number, candidates);
+    count = find_candidates(round, below_number, balance.oldest, candidates);
     qsort(candidates, count, sizeof *candidates, round->compaction->all ? by_age : by_share);
     return take(round, candidates, count);
 }
@@ -355,17 +354,9 @@ static tarn_status commit(struct round *round)
 /* What was overwritten since it was judged is dead where it was copied to. */
 static void count_dead(struct round *round, const struct tarn__move *moves, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct tarn__segment *segment =
-            tarn__segment_of(&round->log->environment->granules, moves[i].to);
-        uint64_t offset = tarn__segment_offset(segment, moves[i].to);
-        struct tarn__record record;
-
+    for (size_t i = 0; i < count; i++)
         if (!moves[i].from)
-            atomic_fetch_add(&segment->stale,
-                             tarn__frame_peek(&segment->frames, segment->bytes + offset,
-                                              segment->size - offset, &record));
-    }
+            tarn__segment_count_stale(&round->log->environment->granules, moves[i].to);
 }
 
 static tarn_status relocate(struct round *round)

@@ -403,14 +403,8 @@ static void log_retire(void *state, const uint64_t *locations, size_t count, siz
     struct log_engine *engine = state;
 
     (void)bytes; /* the frames tell how long they are */
-    for (size_t i = 0; i < count; i++) {
-        uint64_t offset;
-        struct tarn__segment *segment = segment_of(engine, locations[i], &offset);
-        struct tarn__record record;
-
-        atomic_fetch_add_explicit(&segment->stale, peek(segment, offset, &record),
-                                  memory_order_relaxed);
-    }
+    for (size_t i = 0; i < count; i++)
+        tarn__segment_count_stale(&engine->environment->granules, locations[i]);
 }
 
 /* Memory is never what an append lacks. */

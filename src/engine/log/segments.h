@@ -196,4 +196,17 @@ static inline uint64_t tarn__segment_location(const struct tarn__segment *segmen
            offset / TARN__FRAME_ALIGNMENT;
 }
 
+/* Counts a record that nobody needs any more; it can still be read. */
+static inline void tarn__segment_count_stale(struct tarn__granules *space, uint64_t location)
+{
+    struct tarn__segment *segment = tarn__segment_of(space, location);
+    uint64_t offset = tarn__segment_offset(segment, location);
+    struct tarn__record record;
+
+    atomic_fetch_add_explicit(&segment->stale,
+                              tarn__frame_peek(&segment->frames, segment->bytes + offset,
+                                               segment->size - offset, &record),
+                              memory_order_relaxed);
+}
+
 #endif
